@@ -27,7 +27,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use crate::error::Result;
-use crate::models::{Budget, TargetName};
+use crate::models::{Budget, LETTA, TargetName};
 use crate::schedule::Zone;
 
 pub use agent_shell::{AGENT_VARIABLES, AgentShell};
@@ -40,8 +40,8 @@ pub use notify::{Notify, NotifyCommand};
 pub use remote::RemoteSettings;
 pub use server::ServerSettings;
 pub use sources::{SETTINGS, Setting, secret_variables};
-pub(crate) use targets::{LETTA, key_setting, url_setting};
 pub use targets::{TargetSettings, TargetsSettings};
+pub(crate) use targets::{key_setting, url_setting};
 
 use file::File;
 use secret::Key;
@@ -142,7 +142,7 @@ impl Settings {
             },
         );
         let of_letta = TargetSettings {
-            name: TargetName::new(targets::LETTA),
+            name: TargetName::new(LETTA),
             url: letta_url.clone(),
             key: letta_key.key.clone(),
             key_withheld: letta_key.withheld.clone(),

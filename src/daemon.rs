@@ -13,6 +13,6 @@ mod signals;
 pub(crate) use execute::{execute_loop, execute_once, execute_within};
 pub(crate) use mcp::{speak_mcp, speak_mcp_for};
 pub(crate) use observe::{COMMAND as OBSERVE, observe};
-pub(crate) use open::{open_letta, open_rest, open_service, open_targets};
+pub(crate) use open::{open_rest, open_service, open_targets};
 pub(crate) use serve::serve;
 pub(crate) use signals::stopped_by_signal;

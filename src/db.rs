@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicU64;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::models::{By, Identity, Trigger};
+use crate::models::{By, Identity, KnownTargets, Trigger};
 use crate::schedule::Zone;
 use engine::{Engine, JobOwner};
 
@@ -50,6 +50,8 @@ pub struct Db {
     install_id: Uuid,
     /// The time zone of schedules that have none of their own.
     zone: Zone,
+    /// What the settings say about targets.
+    targets: Arc<KnownTargets>,
     /// Who makes changes through this handle.
     by: Arc<By>,
     /// How many verdicts could not be recorded.
@@ -65,6 +67,19 @@ impl Db {
     /// The identity of this database.
     pub fn install_id(&self) -> Uuid {
         self.install_id
+    }
+
+    /// A handle that knows what the settings say about targets.
+    pub fn with_targets(&self, targets: KnownTargets) -> Db {
+        Db {
+            targets: Arc::new(targets),
+            ..self.clone()
+        }
+    }
+
+    /// What the settings say about targets.
+    pub fn targets(&self) -> &KnownTargets {
+        &self.targets
     }
 
     /// The identity of an occurrence in this database.

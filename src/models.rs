@@ -2,6 +2,7 @@
 
 mod account;
 mod agent;
+mod agent_at;
 mod answer;
 mod budget;
 mod caller;
@@ -28,6 +29,7 @@ mod verdict;
 pub(crate) use account::name_some;
 pub use account::{Account, Sums};
 pub use agent::AgentId;
+pub use agent_at::{AgentAt, KnownTargets, LETTA, NamedAgent};
 pub use answer::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
 pub use budget::{AllAgents, Allowance, Budget};
 pub use caller::Caller;

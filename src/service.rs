@@ -38,8 +38,8 @@ use crate::error::{Code, Error, Result, call, field, fields, message, operation,
 use crate::letta_client::{Letta, Targets};
 use crate::limits;
 use crate::models::{
-    AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey, TargetName,
-    UpgradeReport,
+    AgentAt, AgentId, Budget, By, Caller, Face, Lifecycle, NamedAgent, PromptSchedule, RequestKey,
+    TargetName, UpgradeReport,
 };
 use crate::schedule::Zone;
 
@@ -108,9 +108,10 @@ impl Service {
     }
 
     fn new(db: Db, letta: Arc<dyn Letta>, clock: Clock, zone: Zone) -> Self {
+        let targets = Targets::only(letta.clone());
         Service {
-            db,
-            targets: Targets::only(letta.clone()),
+            db: db.with_targets(targets.known()),
+            targets,
             letta,
             clock,
             zone,
@@ -121,6 +122,16 @@ impl Service {
             readers: Arc::new(Semaphore::new(limits::READERS)),
             caller: Caller::default(),
             request: None,
+        }
+    }
+
+    /// The service with these targets instead of its own.
+    pub fn with_targets(self, targets: Targets) -> Service {
+        Service {
+            db: self.db.with_targets(targets.known()),
+            letta: targets.default_target().clone(),
+            targets,
+            ..self
         }
     }
 
@@ -183,9 +194,39 @@ impl Service {
         let found = self.db.get_schedule(id).await?;
         let is_ours = |s: &PromptSchedule| {
             let scope = self.caller.scope();
-            scope.is_none_or(|agent| s.agent_id.trim() == agent.as_str())
+            scope.is_none_or(|agent| self.belongs_to(s, agent))
         };
         found.filter(is_ours).ok_or_else(|| not_found(id))
+    }
+
+    /// Whether a schedule is an agent's.
+    fn belongs_to(&self, schedule: &PromptSchedule, agent: &AgentAt) -> bool {
+        schedule.agent_id.trim() == agent.id.as_str() && *self.target_of(schedule) == agent.target
+    }
+
+    /// The target that a schedule is for.
+    fn target_of<'a>(&'a self, schedule: &'a PromptSchedule) -> &'a TargetName {
+        let usual = &self.db.targets().default;
+        schedule.target.as_ref().unwrap_or(usual)
+    }
+
+    /// The agent of a schedule.
+    ///
+    /// # Errors
+    /// Those of [`AgentId::parse`].
+    fn agent_of(&self, schedule: &PromptSchedule) -> Result<AgentAt> {
+        let id = AgentId::parse(&schedule.agent_id)?;
+        Ok(AgentAt::new(self.target_of(schedule).clone(), id))
+    }
+
+    /// Whether there are several targets, so that an agent's id alone says too little.
+    pub(crate) fn has_several_targets(&self) -> bool {
+        self.db.targets().are_several
+    }
+
+    /// An agent as people know it: with its target, where there are several.
+    pub(crate) fn show_agent(&self, agent: &AgentAt) -> String {
+        self.db.targets().show(agent)
     }
 
     /// The target of a name, or the default one.
@@ -217,29 +258,34 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::NotPermitted`] if another agent was asked for.
-    fn narrow(&self, asked: Option<AgentId>) -> Result<Option<AgentId>> {
+    fn narrow(&self, asked: Option<NamedAgent>) -> Result<Option<NamedAgent>> {
         match (self.caller.scope(), asked) {
             (None, asked) => Ok(asked),
-            (Some(own), None) => Ok(Some(own.clone())),
-            (Some(_), Some(asked)) => self.own(asked).map(Some),
+            (Some(own), None) => Ok(Some(own.clone().into())),
+            (Some(_), Some(asked)) => Ok(Some(self.own(asked)?.into())),
         }
     }
 
-    /// The agent, if the caller may act for it.
+    /// The agent that is meant, if the caller may act for it. Without a target it is the caller's own
+    /// one, or that of the default target.
     ///
     /// # Errors
     /// [`Code::NotPermitted`].
-    fn own(&self, agent: AgentId) -> Result<AgentId> {
+    fn own(&self, named: NamedAgent) -> Result<AgentAt> {
         match self.caller.scope() {
-            Some(own) if *own != agent => Err(Error::new(
-                Code::NotPermitted,
-                format!(
-                    "this key belongs to agent {own}, but the request names {agent}: leave the \
-                     agent out, or name your own"
-                ),
-            )
-            .example(fields([("agent_id", own.as_str())]))),
-            _ => Ok(agent),
+            Some(own) if named.is(own) => Ok(own.clone()),
+            Some(own) => {
+                let own = self.show_agent(own);
+                Err(Error::new(
+                    Code::NotPermitted,
+                    format!(
+                        "this key belongs to agent {own}, but the request names {named}: leave the \
+                         agent out, or name your own"
+                    ),
+                )
+                .example(fields([("agent_id", own)])))
+            }
+            None => Ok(named.at(&self.db.targets().default)),
         }
     }
 
@@ -247,8 +293,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::NotPermitted`].
-    pub(crate) fn refuse_other(&self, agent: &AgentId) -> Result<()> {
-        self.own(agent.clone()).map(drop)
+    pub(crate) fn refuse_other(&self, named: NamedAgent) -> Result<()> {
+        self.own(named).map(drop)
     }
 
     /// The agent of a new schedule: the given one, otherwise the caller's own, otherwise the
@@ -256,12 +302,20 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::NotPermitted`], [`Code::AgentMissing`], and [`Code::AgentInvalid`] for the default.
-    fn agent_or_default(&self, named: Option<&AgentId>) -> Result<AgentId> {
-        match (named, self.caller.scope()) {
-            (Some(named), _) => self.own(named.clone()),
-            (None, Some(own)) => Ok(own.clone()),
-            (None, None) => AgentId::parse(self.default_agent.as_deref().unwrap_or_default()),
-        }
+    fn agent_or_default(
+        &self,
+        named: Option<&AgentId>,
+        target: Option<&TargetName>,
+    ) -> Result<AgentAt> {
+        let usual = match (named, self.caller.scope()) {
+            (Some(named), _) => named.clone().into(),
+            (None, Some(own)) => own.clone().into(),
+            (None, None) => NamedAgent::parse(self.default_agent.as_deref().unwrap_or_default())?,
+        };
+        self.own(NamedAgent {
+            target: target.cloned().or(usual.target),
+            id: usual.id,
+        })
     }
 
     /// Refuses operations that only the operator may use.
@@ -270,7 +324,10 @@ impl Service {
             None => Ok(()),
             Some(own) => Err(Error::new(
                 Code::NotPermitted,
-                format!("{what} is for the operator only, and this key belongs to agent {own}"),
+                format!(
+                    "{what} is for the operator only, and this key belongs to agent {}",
+                    self.show_agent(own)
+                ),
             )
             .example(call("list"))),
         }

@@ -143,7 +143,8 @@ CREATE TABLE deleted_schedules (
     repetitions      BIGINT NOT NULL,
     paused_at        DATETIME,
     -- The number that people know it by.
-    id               BIGINT
+    id               BIGINT,
+    target           TEXT
 );
 
 -- What a schedule's instants were, from when on and up to where they were accounted for: enough to
@@ -209,6 +210,8 @@ CREATE TABLE occurrences (
     doubted_at      DATETIME,
     -- The conversation in which it is sent, as in schedules; 'new' until that one is made.
     conversation    TEXT,
+    -- The target that knows the agent, as in schedules.
+    target          TEXT,
     UNIQUE (uid, "trigger", intended_at)
 );
 CREATE UNIQUE INDEX ix_occurrences_one_in_flight_per_lane ON occurrences (lane)
@@ -289,6 +292,13 @@ CREATE TABLE halt (
     only_row INTEGER  NOT NULL PRIMARY KEY CHECK (only_row = 1),
     since    DATETIME NOT NULL,
     note     TEXT
+);
+
+-- Targets to which nothing is sent until somebody lifts that: since when, and why.
+CREATE TABLE halted_targets (
+    target TEXT     NOT NULL PRIMARY KEY,
+    since  DATETIME NOT NULL,
+    note   TEXT
 );
 
 -- The newest readings of this machine's clocks: one at which the wall clock was trusted, and one at
@@ -386,7 +396,9 @@ CREATE TABLE keys (
     agent_id     TEXT,
     hash         TEXT     NOT NULL UNIQUE,
     created_at   DATETIME NOT NULL,
-    revoked_at   DATETIME
+    revoked_at   DATETIME,
+    -- The target that knows the agent; NULL: the default one.
+    target       TEXT
 );
 
 -- Requests over HTTP that may come again, and what was answered: a caller that lost the answer asks
@@ -415,7 +427,9 @@ CREATE TABLE registrations (
     agent_id    TEXT     NOT NULL,
     made_at     DATETIME NOT NULL,
     -- 1: whoever asked for it chose the agent, and nobody told who asked.
-    chose_agent INTEGER  NOT NULL
+    chose_agent INTEGER  NOT NULL,
+    -- The target that knows the agent; NULL: the default one.
+    target      TEXT
 ) WITHOUT ROWID;
 CREATE INDEX ix_registrations_agent_id ON registrations (agent_id, made_at);
 CREATE INDEX ix_registrations_made_at ON registrations (made_at);
@@ -435,7 +449,9 @@ CREATE TABLE changes (
     schedule_id BIGINT,
     uid         TEXT,
     agent_id    TEXT,
-    what        TEXT
+    what        TEXT,
+    -- The target that knew the agent; NULL: the default one.
+    target      TEXT
 );
 CREATE INDEX ix_changes_at ON changes (at);
 CREATE INDEX ix_changes_schedule_id ON changes (schedule_id) WHERE schedule_id IS NOT NULL;
@@ -497,9 +513,9 @@ END;
 CREATE TRIGGER schedules_deleted AFTER DELETE ON schedules WHEN OLD.uid IS NOT NULL
 BEGIN
     INSERT OR REPLACE INTO deleted_schedules
-        (uid, agent_id, lifecycle, planned_next_run, repetitions, paused_at, id)
+        (uid, agent_id, lifecycle, planned_next_run, repetitions, paused_at, id, target)
     VALUES (OLD.uid, OLD.agent_id, OLD.lifecycle, OLD.planned_next_run, OLD.repetitions,
-            OLD.paused_at, OLD.id);
+            OLD.paused_at, OLD.id, OLD.target);
 END;
 
 CREATE TRIGGER schedules_counted AFTER INSERT ON schedules

@@ -118,7 +118,8 @@ CREATE TABLE registrations (
     uid         TEXT     NOT NULL PRIMARY KEY,
     agent_id    TEXT     NOT NULL,
     made_at     DATETIME NOT NULL,
-    chose_agent INTEGER  NOT NULL
+    chose_agent INTEGER  NOT NULL,
+    target      TEXT
 ) WITHOUT ROWID;
 CREATE INDEX ix_registrations_agent_id ON registrations (agent_id, made_at);
 CREATE INDEX ix_registrations_made_at ON registrations (made_at);
@@ -137,20 +138,22 @@ CREATE TABLE changes (
     schedule_id BIGINT,
     uid         TEXT,
     agent_id    TEXT,
-    what        TEXT
+    what        TEXT,
+    target      TEXT
 );
 CREATE INDEX ix_changes_at ON changes (at);
 CREATE INDEX ix_changes_schedule_id ON changes (schedule_id) WHERE schedule_id IS NOT NULL;
 CREATE INDEX ix_changes_agent_id ON changes (agent_id) WHERE agent_id IS NOT NULL;
 
 ALTER TABLE deleted_schedules ADD COLUMN id BIGINT;
+ALTER TABLE deleted_schedules ADD COLUMN target TEXT;
 DROP TRIGGER IF EXISTS schedules_deleted;
 CREATE TRIGGER schedules_deleted AFTER DELETE ON schedules WHEN OLD.uid IS NOT NULL
 BEGIN
     INSERT OR REPLACE INTO deleted_schedules
-        (uid, agent_id, lifecycle, planned_next_run, repetitions, paused_at, id)
+        (uid, agent_id, lifecycle, planned_next_run, repetitions, paused_at, id, target)
     VALUES (OLD.uid, OLD.agent_id, OLD.lifecycle, OLD.planned_next_run, OLD.repetitions,
-            OLD.paused_at, OLD.id);
+            OLD.paused_at, OLD.id, OLD.target);
 END;
 
 CREATE TABLE schedule_counts (
@@ -188,9 +191,18 @@ CREATE INDEX ix_occurrences_not_sent ON occurrences (state, intended_at, id)
 ALTER TABLE schedules ADD COLUMN target TEXT;
 ALTER TABLE schedules ADD COLUMN conversation TEXT;
 ALTER TABLE occurrences ADD COLUMN conversation TEXT;
+ALTER TABLE occurrences ADD COLUMN target TEXT;
+UPDATE occurrences SET target = substr(lane, 1, instr(lane, '/') - 1) WHERE instr(lane, '/') > 1;
+ALTER TABLE keys ADD COLUMN target TEXT;
 ALTER TABLE schedules ADD COLUMN resume_at DATETIME;
 ALTER TABLE schedules ADD COLUMN except_dates TEXT;
 ALTER TABLE schedule_revisions ADD COLUMN except_dates TEXT;
 CREATE INDEX ix_schedules_of_name ON schedules (name, agent_id, id) WHERE name IS NOT NULL;
 CREATE INDEX ix_schedules_resume ON schedules (resume_at)
     WHERE resume_at IS NOT NULL AND lifecycle = 'paused';
+
+CREATE TABLE halted_targets (
+    target TEXT     NOT NULL PRIMARY KEY,
+    since  DATETIME NOT NULL,
+    note   TEXT
+);

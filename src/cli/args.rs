@@ -171,6 +171,9 @@ pub enum KeyVerb {
         #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         name: Option<String>,
         /// The agent it acts for; without this it is an operator's key
+        ///
+        /// An agent of a certain server can be written as TARGET/AGENT. Default: that of the default
+        /// target.
         #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
         agent_id: Option<String>,
     },

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::output::{self, Reply, Text, to_rows};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Lifecycle};
+use crate::models::{Lifecycle, NamedAgent};
 use crate::operations::definition::Operation;
 use crate::operations::fields::{AGENT_FILTER, ALL, DRY_RUN, ID, LIMIT, OFFSET, YES};
 use crate::operations::{Ask, LIST, Values};
@@ -82,7 +82,7 @@ struct Tally {
 pub(super) async fn to_many(
     ctx: &Context,
     operation: &'static Operation,
-    agent: Option<AgentId>,
+    agent: Option<NamedAgent>,
     values: &Values,
 ) -> Result<Reply> {
     let change = BulkChange { operation, values };
@@ -130,7 +130,7 @@ pub(super) async fn to_many(
 async fn find(
     operations: &dyn Ask,
     change: BulkChange<'_>,
-    agent: Option<AgentId>,
+    agent: Option<NamedAgent>,
 ) -> Result<Found> {
     let mut found = Found {
         ids: Vec::new(),
@@ -139,7 +139,7 @@ async fn find(
     let mut seen = HashSet::new();
     let mut query = Values::default().with(&LIMIT, PAGE);
     if let Some(agent) = agent {
-        query.set(&AGENT_FILTER, agent.as_str());
+        query.set(&AGENT_FILTER, agent.to_string());
     }
     let mut offset: u32 = 0;
     loop {

@@ -48,7 +48,7 @@ enum Stop {
 
 pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> {
     let default = ctx.settings.default_agent.as_deref();
-    let agent = input::agent_filter(args.agent_id.as_deref().or(default))?.ok_or_else(|| {
+    let named = input::named_agent(args.agent_id.as_deref().or(default))?.ok_or_else(|| {
         Error::new(
             Code::AgentMissing,
             message![
@@ -59,10 +59,14 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
         )
         .example(call("agents"))
     })?;
+    let url = address(ctx, given(args.url.as_deref()))?;
+    let service = ctx.service().await?;
+    let agent = service.one_agent(named)?;
+    let targets = &ctx.settings.targets;
     let link = Link {
-        url: address(ctx, given(args.url.as_deref()))?,
-        service: ctx.service().await?,
-        letta: ctx.rest()?,
+        url,
+        service,
+        letta: ctx.rest(targets.get(&agent.target).unwrap_or(&targets.default))?,
         ctx,
         agent,
     };
@@ -74,7 +78,7 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
     if args.app_server {
         return link.write_letta_code(shown).await;
     }
-    match link.letta.get_agent(&link.agent).await {
+    match link.letta.get_agent(&link.agent.id).await {
         Ok(_) => link.connect(shown).await,
         Err(r) if r.class == ErrorClass::WrongServer && link.letta.is_app_server().await => {
             let key = link.choose_key(shown, None).await?;
@@ -85,7 +89,7 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
             );
             link.by_hand(&key, Some(&reason))
         }
-        Err(r) => Err(link.failed(r, &format!("find the agent {}", link.agent))),
+        Err(r) => Err(link.failed(r, &format!("find the agent {}", link.agent.id))),
     }
 }
 
@@ -125,7 +129,7 @@ fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
 
 impl Link<'_> {
     async fn connect(&self, shown: Option<SecretString>) -> Result<Reply> {
-        let secrets = self.letta.agent_secrets(&self.agent).await;
+        let secrets = self.letta.agent_secrets(&self.agent.id).await;
         let secrets = secrets.map_err(|r| self.failed(r, "read the agent's secrets"))?;
         let key = self.choose_key(shown, secrets.get(SECRET)).await?;
         let connected = match self.register(&key).await {
@@ -146,11 +150,11 @@ impl Link<'_> {
         {
             let mut secrets = secrets;
             secrets.insert(SECRET.to_owned(), key.clone());
-            let set = self.letta.set_agent_secrets(&self.agent, &secrets).await;
+            let set = self.letta.set_agent_secrets(&self.agent.id, &secrets).await;
             set.map_err(|r| self.failed(r, "give the agent its key"))?;
         }
         for (id, name) in &connected.tools {
-            let attached = self.letta.attach_tool(&self.agent, id).await;
+            let attached = self.letta.attach_tool(&self.agent.id, id).await;
             attached.map_err(|r| self.failed(r, &format!("attach the tool {name}")))?;
         }
         self.report(&key, &connected).await
@@ -228,7 +232,7 @@ impl Link<'_> {
         )
         .example(shell(format!(
             "promptyoself connect --agent-id {} --print",
-            self.agent
+            self.shown()
         )))
     }
 
@@ -236,7 +240,7 @@ impl Link<'_> {
         let tools: Vec<&str> = connected.tools.iter().map(|(_, n)| n.as_str()).collect();
         let mut message = format!(
             "Agent {} now has {} tools from {}",
-            self.agent,
+            self.shown(),
             tools.len(),
             self.url
         );
@@ -250,7 +254,7 @@ impl Link<'_> {
         let mut json = json!({
             "status": "success",
             "connected": true,
-            "agent_id": self.agent,
+            "agent_id": self.agent.id,
             "url": self.url.as_str(),
             "mcp_server_id": connected.server_id,
             "tools": tools,

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use super::output::Output;
 use super::progress;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Settings, TargetSettings};
 use crate::daemon;
 use crate::error::Result;
-use crate::letta_client::{AnyLetta, Rest, Targets};
+use crate::letta_client::{Rest, Targets};
 use crate::models::{Caller, Face};
 use crate::operations::Ask;
 use crate::remote::Remote;
@@ -48,19 +48,14 @@ impl Context {
         }
     }
 
-    /// The client of Letta, whichever kind it is.
-    pub(super) fn letta(&self) -> Result<Arc<AnyLetta>> {
-        daemon::open_letta(&self.settings, &self.clock)
-    }
-
     /// The clients of every server that prompts are delivered to.
     pub(super) fn targets(&self) -> Result<Targets> {
         daemon::open_targets(&self.settings, &self.clock)
     }
 
-    /// The client of Letta's V1 REST API.
-    pub(super) fn rest(&self) -> Result<Arc<Rest>> {
-        daemon::open_rest(&self.settings, &self.clock)
+    /// The client of a target by Letta's V1 REST API.
+    pub(super) fn rest(&self, target: &TargetSettings) -> Result<Arc<Rest>> {
+        daemon::open_rest(&self.settings, target, &self.clock)
     }
 
     /// Opens the database and the client.

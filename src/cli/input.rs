@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::dates;
 use crate::error::{Code, Error, Result, call, field, message, quoted};
 use crate::limits;
-use crate::models::AgentId;
+use crate::models::NamedAgent;
 use crate::operations::Values;
 use crate::operations::fields::{EXCEPT, EXCEPT_FILE, ID, INTERVAL, PROMPT, PROMPT_FILE, TIMEZONE};
 use crate::operations::reading::schedule_number;
@@ -17,12 +17,12 @@ use crate::schedule::{Zone, corrected_interval, read_duration};
 pub use crate::operations::reading::point;
 pub use crate::operations::text::given;
 
-/// The agent that was given, if any.
+/// The agent that was given, if any: its id, or `target/agent`.
 ///
 /// # Errors
 /// [`Code::AgentMissing`] if it is blank, [`Code::AgentInvalid`].
-pub fn agent_filter(flag: Option<&str>) -> Result<Option<AgentId>> {
-    flag.map(AgentId::parse).transpose()
+pub fn named_agent(flag: Option<&str>) -> Result<Option<NamedAgent>> {
+    flag.map(NamedAgent::parse).transpose()
 }
 
 /// The schedule id that was given, if any.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::args::KeyVerb;
-use super::input::{agent_filter, given};
+use super::input::{given, named_agent};
 use super::output::{Reply, Text, keys_table};
 use crate::error::{Code, Error, Result, message, quoted};
 use crate::models::StoredKey;
@@ -46,19 +46,21 @@ fn key_id(text: Option<&str>) -> Result<i64> {
 }
 
 async fn create(ctx: &Context, name: Option<&str>, agent_id: Option<&str>) -> Result<Reply> {
-    let agent_id = agent_filter(agent_id)?;
-    let usual = match &agent_id {
-        Some(agent) => agent.as_str(),
-        None => "operator",
-    };
-    let name = given(name).unwrap_or(usual);
+    let agent = named_agent(agent_id)?;
     let service = ctx.service().await?;
-    let (id, key) = service.create_key(name, agent_id.as_ref()).await?;
+    let agent = agent.map(|named| service.one_agent(named)).transpose()?;
+    let usual = match &agent {
+        Some(agent) => service.show_agent(agent),
+        None => "operator".to_owned(),
+    };
+    let name = given(name).unwrap_or(&usual);
+    let (id, key) = service.create_key(name, agent.as_ref()).await?;
     let json = json!({
         "status": "success",
         "id": id,
         "name": name,
-        "agent_id": agent_id,
+        "agent_id": agent.as_ref().map(|agent| &agent.id),
+        "target": agent.as_ref().map(|agent| &agent.target),
         "key": key.expose_secret(),
     });
     let text = Text::from(format!("Key {id} ({name}). It is shown only once:"));
@@ -77,7 +79,8 @@ fn show(key: &StoredKey) -> Value {
     json!({
         "id": key.id,
         "name": key.name,
-        "agent_id": key.agent_id,
+        "agent_id": key.agent.as_ref().map(|agent| &agent.id),
+        "target": key.agent.as_ref().map(|agent| &agent.target),
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
     })

@@ -20,14 +20,14 @@ use crate::service::{self, Service};
 pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let settings = &ctx.settings;
     let targets = ctx.targets()?;
-    let mut service = Service::open_to_look(
+    let service = Service::open_to_look(
         &settings.database,
         &settings.timezone,
         targets.default_target().clone(),
         ctx.clock.clone(),
     )
-    .await?;
-    service.targets = targets;
+    .await?
+    .with_targets(targets);
     let diagnosis = service.diagnose(&settings.delivery).await;
     service.close().await;
     let diagnosis = diagnosis?;
@@ -108,12 +108,12 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
 
 pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
     let id = input::id_filter(args.id.as_deref())?;
-    let agent_id = input::agent_filter(args.agent_id.as_deref())?;
+    let agent = input::named_agent(args.agent_id.as_deref())?;
     let before = given(args.before.as_deref())
         .map(|text| input::point(text, "before", &ctx.settings.timezone, ctx.clock.now()))
         .transpose()?;
     let service = ctx.service().await?;
-    let whose = match (id, agent_id) {
+    let whose = match (id, agent) {
         (Some(id), _) => service.purge_of(id).await?,
         (None, Some(agent)) => PurgeScope::Agent(agent),
         (None, None) => {

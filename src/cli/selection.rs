@@ -1,7 +1,7 @@
 //! Selects one schedule or many.
 
 use crate::error::{Code, Error, Result, field, message, operation};
-use crate::models::AgentId;
+use crate::models::NamedAgent;
 use crate::operations::Values;
 use crate::operations::fields::{DRY_RUN, EVERY_ONE, ID, OF_AGENT, YES};
 use crate::operations::reading;
@@ -13,7 +13,7 @@ pub(super) enum Selection {
     /// This one.
     One(Which),
     /// All of this agent, or all.
-    Many(Option<AgentId>),
+    Many(Option<NamedAgent>),
 }
 
 /// Reads which schedules are selected.
@@ -87,7 +87,7 @@ mod tests {
             }
             values
         };
-        let agent = AgentId::parse("agent-a").unwrap();
+        let agent = NamedAgent::parse("agent-a").unwrap();
         let read = |id, agent, all| read_selection(&values(id, agent, all)).map_err(|e| e.code());
         assert_eq!(
             read(Some("5"), None, false),

@@ -9,10 +9,7 @@ use super::places;
 use super::secret::Key;
 use super::value::{filled, invalid};
 use crate::error::Result;
-use crate::models::TargetName;
-
-/// The name of the server that `LETTA_BASE_URL` and `[letta]` describe.
-pub(crate) const LETTA: &str = "letta";
+use crate::models::{LETTA, TargetName};
 
 /// The setting that holds the address of a server.
 pub(crate) fn url_setting(target: &TargetName) -> String {
@@ -58,6 +55,14 @@ pub struct TargetsSettings {
     pub default: TargetSettings,
     /// The others.
     pub others: Vec<TargetSettings>,
+}
+
+impl TargetsSettings {
+    /// The server of this name, if there is one.
+    pub fn get(&self, name: &TargetName) -> Option<&TargetSettings> {
+        let mut all = std::iter::once(&self.default).chain(&self.others);
+        all.find(|target| target.name == *name)
+    }
 }
 
 /// Combines the servers of all sources. `letta` is the one from `LETTA_BASE_URL` and `[letta]`, if

@@ -67,14 +67,20 @@ pub(crate) async fn execute_once(
     }
     let message = format!("{} prompts executed", executed.len());
     let mut json = json!({ "status": "success", "message": message, "executed": executed });
-    let halted = status.halted.map(|halt| {
-        format!(
-            "{halt}, so nothing was sent: promptyoself halt --off starts delivery \
-            again"
-        )
-    });
-    if let Some(halted) = &halted {
-        json["warning"] = halted.as_str().into();
+    let halts = status.halted.iter().chain(&status.halted_targets);
+    let halted: Vec<String> = halts
+        .map(|halt| match &halt.target {
+            Some(target) => format!(
+                "{halt}, so nothing was sent there: promptyoself halt --off --target {target} starts \
+                 delivery again"
+            ),
+            None => format!(
+                "{halt}, so nothing was sent: promptyoself halt --off starts delivery again"
+            ),
+        })
+        .collect();
+    if !halted.is_empty() {
+        json["warning"] = halted.join("; and ").into();
     }
     Ok(json)
 }

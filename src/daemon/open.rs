@@ -11,14 +11,12 @@ use crate::letta_client::{AnyLetta, Letta, Rest, RestSettings, Targets};
 use crate::models::UpgradeReport;
 use crate::service::Service;
 
-/// The client of the server of schedules that name none, whichever kind it is.
-pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<AnyLetta>> {
-    open_target(settings, &settings.targets.default, clock)
-}
-
-/// The same server by its V1 REST API.
-pub(crate) fn open_rest(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>> {
-    let target = &settings.targets.default;
+/// A server by its V1 REST API.
+pub(crate) fn open_rest(
+    settings: &Settings,
+    target: &TargetSettings,
+    clock: &Clock,
+) -> Result<Arc<Rest>> {
     let rest = Rest::new(server_of(settings, target), clock.clone())?;
     Ok(Arc::new(rest.with_key_note(target.key_withheld.clone())))
 }
@@ -61,8 +59,8 @@ pub(crate) async fn open_service(
     let targets = open_targets(settings, clock)?;
     let letta = targets.default_target().clone();
     let (database, zone) = (&settings.database, &settings.timezone);
-    let (mut service, upgraded) = Service::open(database, zone, letta, clock.clone()).await?;
-    service.targets = targets;
+    let (service, upgraded) = Service::open(database, zone, letta, clock.clone()).await?;
+    let mut service = service.with_targets(targets);
     service.budget = settings.budget;
     service.largest_prompt = settings.largest_prompt;
     service.allow_upload = settings.server.allow_upload;

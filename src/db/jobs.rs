@@ -45,6 +45,7 @@ impl Db {
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
+        let job = self.knowing_targets(job);
         let written = self.engine.write(self.owner, job).await;
         written.map_err(|failure| self.to_error(doing, failure))
     }
@@ -59,7 +60,7 @@ impl Db {
         if self.one_connection || self.owner != JobOwner::Face {
             return self.read_by_writer(doing, job).await;
         }
-        let read = self.engine.read(job).await;
+        let read = self.engine.read(self.knowing_targets(job)).await;
         read.map_err(|failure| self.to_error(doing, failure))
     }
 
@@ -69,8 +70,18 @@ impl Db {
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
+        let job = self.knowing_targets(job);
         let read = self.engine.read_by_writer(self.owner, job).await;
         read.map_err(|failure| self.to_error(doing, failure))
+    }
+
+    /// A job that knows what the settings say about targets.
+    pub(super) fn knowing_targets<T, E>(
+        &self,
+        mut job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static {
+        let targets = self.targets.clone();
+        move |tx| job(&tx.knowing(&targets))
     }
 
     /// Our error for a job without a result.

@@ -6,10 +6,13 @@
 mod error;
 mod row;
 
+use std::sync::LazyLock;
+
 use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection};
 
 use super::time::DbTime;
+use crate::models::{KnownTargets, TargetName};
 
 pub(super) use error::{Error, Result};
 pub(super) use row::{FromColumn, FromRow, Row};
@@ -18,7 +21,11 @@ pub(super) use row::{FromColumn, FromRow, Row};
 pub(super) struct Tx<'c> {
     connection: &'c Connection,
     only_reads: bool,
+    targets: &'c KnownTargets,
 }
+
+/// What is known of targets where no settings say more.
+static UNKNOWN_TARGETS: LazyLock<KnownTargets> = LazyLock::new(KnownTargets::default);
 
 impl<'c> Tx<'c> {
     /// A transaction on a connection, which somebody else ends.
@@ -26,6 +33,7 @@ impl<'c> Tx<'c> {
         Tx {
             connection,
             only_reads: false,
+            targets: &UNKNOWN_TARGETS,
         }
     }
 
@@ -34,7 +42,18 @@ impl<'c> Tx<'c> {
         Tx {
             connection,
             only_reads: true,
+            targets: &UNKNOWN_TARGETS,
         }
+    }
+
+    /// The same, with what the settings say about targets.
+    pub(super) fn knowing<'t>(&'t self, targets: &'t KnownTargets) -> Tx<'t> {
+        Tx { targets, ..*self }
+    }
+
+    /// What the settings say about targets.
+    pub(super) fn targets(&self) -> &KnownTargets {
+        self.targets
     }
 
     /// Whether it only reads.
@@ -74,6 +93,49 @@ macro_rules! statement {
 }
 pub(super) use statement;
 
+/// Whether a row is of the target that is bound to the first place, if any is. The second place is
+/// that of the default target, to which rows without a target belong.
+macro_rules! at_target {
+    ($target:literal, $default:literal) => {
+        at_target!("target", $target, $default)
+    };
+    ($column:literal, $target:literal, $default:literal) => {
+        concat!(
+            "(",
+            $target,
+            " IS NULL OR coalesce(",
+            $column,
+            ", ",
+            $default,
+            ") = ",
+            $target,
+            ")"
+        )
+    };
+}
+pub(super) use at_target;
+
+/// Whether a lane is of the target in a column. The place is that of the default target, to which
+/// rows without a target belong.
+macro_rules! in_lane {
+    ($column:literal, $lane:literal, $default:literal) => {
+        concat!(
+            "substr(",
+            $lane,
+            ", 1, length(coalesce(",
+            $column,
+            ", ",
+            $default,
+            ")) + 1) = coalesce(",
+            $column,
+            ", ",
+            $default,
+            ") || '/'"
+        )
+    };
+}
+pub(super) use in_lane;
+
 /// Every statement of the program.
 #[allow(unsafe_code)]
 #[linkme::distributed_slice]
@@ -100,6 +162,12 @@ impl<'q> Query<'q> {
             Some(value) => self.bind(value),
             None => self,
         }
+    }
+
+    /// Binds the next two values, for `at_target!`.
+    pub(super) fn bind_target(self, tx: &Tx<'_>, target: Option<&TargetName>) -> Self {
+        self.bind(target.map(TargetName::as_str))
+            .bind(tx.targets.default.as_str())
     }
 
     /// Executes it, and returns how many rows it changed.

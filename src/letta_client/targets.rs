@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::directory::Letta;
 use crate::error::Error;
-use crate::models::{AgentId, Conversation, Lane, Recipient, TargetName};
+use crate::models::{AgentId, Conversation, KnownTargets, Lane, Recipient, TargetName};
 
 /// Every configured target. A new kind of target only needs another entry here.
 #[derive(Clone)]
@@ -55,6 +55,14 @@ impl Targets {
     /// The names of all targets.
     pub fn names(&self) -> impl Iterator<Item = &TargetName> {
         self.by_name.keys()
+    }
+
+    /// What stored rows depend on.
+    pub fn known(&self) -> KnownTargets {
+        KnownTargets {
+            default: self.default.name(),
+            are_several: self.by_name.len() > 1,
+        }
     }
 
     /// The target of schedules that name none.

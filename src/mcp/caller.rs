@@ -8,7 +8,7 @@ use super::call::{Backend, Call};
 use super::session::{Transport, parts};
 use crate::api::CONVERSATION_HEADER;
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Caller};
+use crate::models::{AgentAt, AgentId, Caller, NamedAgent, TargetName};
 use crate::operations::text::given;
 use crate::operations::{AGENTS, Values};
 
@@ -94,7 +94,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::AgentMissing`], [`Code::AgentInvalid`], and those of Letta.
-    pub async fn agent(&self) -> Result<Option<AgentId>> {
+    pub async fn agent(&self) -> Result<Option<NamedAgent>> {
         match (self.infer().await?, &self.shared.backend) {
             (Some((agent, _)), _) => Ok(Some(agent)),
             (None, Backend::Elsewhere(_)) => Ok(None),
@@ -103,16 +103,24 @@ impl Call {
     }
 
     /// The conversation in which this agent called, if it is the caller and that is known.
-    pub fn conversation_of(&self, agent: &AgentId) -> Option<&str> {
+    pub fn conversation_of(&self, agent: &NamedAgent) -> Option<&str> {
         match self.caller.scope() {
-            Some(own) if own == agent => self.conversation.as_deref(),
+            Some(own) if agent.is(own) => self.conversation.as_deref(),
             Some(_) => None,
             // Only a process that a client has started for itself is in that client's shell.
             None if self.session.is(Transport::Stdio) => {
                 let shell = self.shared.agent_shell.as_ref()?;
-                shell.conversation_of(agent.as_str())
+                shell.conversation_of(agent.id.as_str())
             }
             None => None,
+        }
+    }
+
+    /// A known agent as it is named to its client: with its target, where there are several.
+    pub fn shown(&self, agent: &AgentAt) -> NamedAgent {
+        match &self.shared.backend {
+            Backend::Here(service) if service.has_several_targets() => agent.clone().into(),
+            _ => agent.id.clone().into(),
         }
     }
 
@@ -120,22 +128,22 @@ impl Call {
     ///
     /// # Errors
     /// [`Code::AgentInvalid`], and those of Letta.
-    pub async fn infer(&self) -> Result<Option<(AgentId, Source)>> {
+    pub async fn infer(&self) -> Result<Option<(NamedAgent, Source)>> {
         if let Some(named) = self.arguments.text("agent_id") {
-            return Ok(Some((AgentId::parse(&named)?, Source::Argument)));
+            return Ok(Some((NamedAgent::parse(&named)?, Source::Argument)));
         }
         if let Some(own) = self.caller.scope() {
-            return Ok(Some((own.clone(), Source::Caller)));
+            return Ok(Some((self.shown(own), Source::Caller)));
         }
         if let Some((key, id)) = in_metadata(&self.metadata) {
-            return Ok(Some((AgentId::parse(id)?, Source::Metadata(key))));
+            return Ok(Some((NamedAgent::parse(id)?, Source::Metadata(key))));
         }
         if let Some(agent) = self.session.default_agent(&self.caller) {
             return Ok(Some((agent, Source::ScopedDefault)));
         }
         if let Some(id) = &self.shared.default_agent {
             let source = Source::Configured(self.shared.settings.default_agent_from.clone());
-            return Ok(Some((AgentId::parse(id)?, source)));
+            return Ok(Some((NamedAgent::parse(id)?, source)));
         }
         if !self.shared.settings.single_agent {
             return Ok(None);
@@ -145,7 +153,9 @@ impl Call {
         match agents {
             [only] => {
                 let id = only["id"].as_str().unwrap_or_default();
-                Ok(Some((AgentId::parse(id)?, Source::OnlyAgent)))
+                let target = only["target"].as_str().map(TargetName::new);
+                let id = AgentId::parse(id)?;
+                Ok(Some((NamedAgent { id, target }, Source::OnlyAgent)))
             }
             _ => Ok(None),
         }

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use rmcp::service::{RequestContext, RoleServer};
 
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Caller};
+use crate::models::{Caller, NamedAgent};
 
 /// The header by which a client names its session.
 pub(super) const SESSION_HEADER: &str = "mcp-session-id";
@@ -27,7 +27,7 @@ pub struct Session {
     /// The client's id for it; since 2026-07-28, HTTP clients have none.
     id: Mutex<Option<String>>,
     /// The default agent of each caller: one session may carry requests of several callers.
-    default_agents: Mutex<Vec<(Caller, AgentId)>>,
+    default_agents: Mutex<Vec<(Caller, NamedAgent)>>,
 }
 
 impl Session {
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// The default agent that this caller set in this session.
-    pub fn default_agent(&self, caller: &Caller) -> Option<AgentId> {
+    pub fn default_agent(&self, caller: &Caller) -> Option<NamedAgent> {
         let set = lock(&self.default_agents);
         let own = set.iter().find(|(by, _)| by == caller);
         own.map(|(_, agent)| agent.clone())
@@ -86,7 +86,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Code::Usage`] if the client has no lasting session.
-    pub fn set_default_agent(&self, caller: &Caller, agent: AgentId) -> Result<String> {
+    pub fn set_default_agent(&self, caller: &Caller, agent: NamedAgent) -> Result<String> {
         let Some(id) = self.id() else {
             return Err(Error::new(
                 Code::Usage,
@@ -116,12 +116,14 @@ pub(super) fn parts(context: &RequestContext<RoleServer>) -> Option<&Parts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::TargetName;
 
     #[test]
     fn a_default_is_its_callers_alone_and_outlasts_those_of_others() {
         let session = Session::new(Transport::Stdio);
-        let agent = |id: &str| AgentId::parse(id).unwrap();
-        let (one, two) = (Caller::Agent(agent("one")), Caller::Agent(agent("two")));
+        let agent = |id: &str| NamedAgent::parse(id).unwrap();
+        let caller = |id: &str| Caller::Agent(agent(id).at(&TargetName::new("home")));
+        let (one, two) = (caller("one"), caller("two"));
         session
             .set_default_agent(&Caller::SomeAgent, agent("three"))
             .unwrap();

@@ -1,6 +1,6 @@
 //! Who is calling.
 
-use super::AgentId;
+use super::AgentAt;
 
 /// Who is calling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Caller {
     /// An unknown agent: bound by a budget, but otherwise like the operator.
     SomeAgent,
     /// This agent: bound by a budget, and no other agent exists for it.
-    Agent(AgentId),
+    Agent(AgentAt),
 }
 
 impl Caller {
@@ -26,7 +26,7 @@ impl Caller {
     }
 
     /// The only agent whose schedules it sees; `None` for all.
-    pub fn scope(&self) -> Option<&AgentId> {
+    pub fn scope(&self) -> Option<&AgentAt> {
         match self {
             Caller::Agent(agent) => Some(agent),
             Caller::Operator | Caller::SomeAgent => None,

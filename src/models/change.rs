@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AgentId, Caller, words};
+use super::{Caller, KnownTargets, NamedAgent, words};
 
 words! {
     /// The face through which something was changed.
@@ -43,7 +43,7 @@ words! {
         Run => "run",
         /// A schedule was deleted, which only other programs do.
         Delete => "delete",
-        /// All delivery was halted.
+        /// All delivery was halted, or that to a target.
         Halt => "halt",
         /// The halt was lifted.
         LiftHalt => "lift_halt",
@@ -98,13 +98,13 @@ impl By {
         }
     }
 
-    /// A word for it: `operator`, `agent` for an unknown one, or an agent's id.
-    pub fn who(&self) -> &str {
+    /// A word for it: `operator`, `agent` for an unknown one, or the agent itself.
+    pub fn who(&self, targets: &KnownTargets) -> String {
         match (self.face, &self.caller) {
-            (Face::Scheduler | Face::Table, _) => self.face.as_str(),
-            (_, Caller::Operator) => "operator",
-            (_, Caller::SomeAgent) => "agent",
-            (_, Caller::Agent(agent)) => agent.as_str(),
+            (Face::Scheduler | Face::Table, _) => self.face.to_string(),
+            (_, Caller::Operator) => "operator".to_owned(),
+            (_, Caller::SomeAgent) => "agent".to_owned(),
+            (_, Caller::Agent(agent)) => targets.show(agent),
         }
     }
 }
@@ -115,7 +115,7 @@ pub struct ChangeQuery {
     /// Only those of the schedule that had this id.
     pub schedule_id: Option<i64>,
     /// Only those of schedules that belonged to this agent at the time.
-    pub agent_id: Option<AgentId>,
+    pub agent: Option<NamedAgent>,
     /// Only those of this time or later.
     pub since: Option<Timestamp>,
     /// At most this many.
@@ -131,7 +131,7 @@ pub struct Change {
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// Who: `operator`, `agent` (an unknown one), an agent's id, `scheduler` or `another program`.
+    /// Who: `operator`, `agent` (an unknown one), an agent, `scheduler` or `another program`.
     pub caller: String,
     /// The name of the key that was used; only shown to the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,6 +146,9 @@ pub struct Change {
     pub uid: Option<String>,
     /// The agent of the schedule.
     pub agent_id: Option<String>,
+    /// The target that knew the agent, or that was halted; left out if it was about neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The names of the changed parts.
     pub what: Option<String>,
 }

@@ -173,9 +173,11 @@ pub struct LongestWaits {
     pub reconcile: SignedDuration,
 }
 
-/// A halt of all delivery.
+/// A halt of delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Halt {
+    /// The only target to which nothing is sent; `None` for all.
+    pub target: Option<TargetName>,
     /// Since when.
     pub since: Timestamp,
     /// A note on why.
@@ -184,7 +186,11 @@ pub struct Halt {
 
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "all delivery has been halted since {}", self.since)?;
+        match &self.target {
+            Some(target) => write!(f, "delivery to {target} has been halted")?,
+            None => f.write_str("all delivery has been halted")?,
+        }
+        write!(f, " since {}", self.since)?;
         match &self.note {
             Some(note) => write!(f, " ({note})"),
             None => Ok(()),

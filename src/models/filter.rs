@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, State};
+use super::{NamedAgent, State};
 
 /// Which schedules to list.
 #[derive(Clone, Debug, Default)]
 pub struct ScheduleFilter {
     /// Only this agent's.
-    pub agent_id: Option<AgentId>,
+    pub agent: Option<NamedAgent>,
     /// Include paused schedules.
     pub paused: bool,
     /// Include paused, finished, cancelled and broken schedules.
@@ -26,7 +26,7 @@ pub struct HistoryFilter {
     /// Only those of this schedule.
     pub uid: Option<Uuid>,
     /// Only this agent's.
-    pub agent_id: Option<AgentId>,
+    pub agent: Option<NamedAgent>,
     /// Only those in this state.
     pub state: Option<State>,
     /// Only those intended for this time or later.

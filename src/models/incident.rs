@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::words;
+use super::{AgentAt, KnownTargets, words};
 use crate::printable::is_seen;
 
 words! {
@@ -77,7 +77,7 @@ pub struct Incident {
     pub occurrence_id: Option<i64>,
     /// When its prompt was intended to be sent.
     pub intended_at: Option<Timestamp>,
-    /// The target that does not answer.
+    /// The target that does not answer, or that knows the agent.
     pub target: Option<String>,
     /// Whether it affects all schedules of the agent.
     #[serde(skip)]
@@ -126,14 +126,24 @@ impl OutboxStatus {
 const LONGEST_LINE: usize = 500;
 
 impl Incident {
+    /// Whether it is an agent's.
+    pub fn is_of(&self, agent: &AgentAt) -> bool {
+        self.agent_id.as_deref() == Some(agent.id.as_str())
+            && self.target.as_deref() == Some(agent.target.as_str())
+    }
+
     /// The incident in one line, with its end if it has ended.
-    pub fn describe(&self, outcome: Option<&str>) -> String {
+    pub fn describe(&self, targets: &KnownTargets, outcome: Option<&str>) -> String {
         let schedule = match (self.schedule_id, &self.name) {
             (Some(id), Some(name)) => format!("schedule {id} {name:?}"),
             (Some(id), None) => format!("schedule {id}"),
             (None, _) => "a schedule that was deleted".to_owned(),
         };
-        let agent = self.agent_id.as_deref().unwrap_or("its agent");
+        let agent = match (&self.agent_id, &self.target) {
+            (Some(agent), Some(target)) if targets.are_several => format!("{target}/{agent}"),
+            (Some(agent), _) => agent.clone(),
+            (None, _) => "its agent".to_owned(),
+        };
         let target = self.target.as_deref().unwrap_or("the target");
         let since = self.opened_at;
         let several = self.is_agents && self.schedule_id.is_none();
@@ -208,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_incident_is_told_in_one_line_that_an_environment_variable_can_hold() {
-        let line = incident(IncidentKind::Dead).describe(None);
+        let line = incident(IncidentKind::Dead).describe(&KnownTargets::default(), None);
         assert_eq!(
             line,
             "a prompt of schedule 3 \"report\" for agent-a is dead: server_error: no model "
@@ -217,7 +227,12 @@ mod tests {
             reason: "é".repeat(2_000),
             ..incident(IncidentKind::Broken)
         };
-        assert_eq!(long.describe(None).chars().count(), LONGEST_LINE);
+        assert_eq!(
+            long.describe(&KnownTargets::default(), None)
+                .chars()
+                .count(),
+            LONGEST_LINE
+        );
     }
 
     #[test]
@@ -250,14 +265,41 @@ mod tests {
             ),
         ] {
             let reason = ": server_error: no model ";
-            assert_eq!(of_agent(kind).describe(None), format!("{one}{reason}"));
-            assert_eq!(several(kind).describe(None), format!("{many}{reason}"));
+            assert_eq!(
+                of_agent(kind).describe(&KnownTargets::default(), None),
+                format!("{one}{reason}")
+            );
+            assert_eq!(
+                several(kind).describe(&KnownTargets::default(), None),
+                format!("{many}{reason}")
+            );
+        }
+    }
+
+    #[test]
+    fn an_incident_names_the_target_of_its_agent_where_there_are_several() {
+        let at_home = Incident {
+            target: Some("home".into()),
+            ..incident(IncidentKind::Dead)
+        };
+        let several = KnownTargets {
+            are_several: true,
+            ..KnownTargets::default()
+        };
+        let only = KnownTargets::default();
+        for (targets, agent) in [
+            (&several, " for home/agent-a is"),
+            (&only, " for agent-a is"),
+        ] {
+            let line = at_home.describe(targets, None);
+            assert!(line.contains(agent), "{line}");
         }
     }
 
     #[test]
     fn the_end_of_an_incident_tells_what_it_was() {
-        let line = incident(IncidentKind::NeedsHuman).describe(Some("its prompt was delivered"));
+        let line = incident(IncidentKind::NeedsHuman)
+            .describe(&KnownTargets::default(), Some("its prompt was delivered"));
         assert!(
             line.starts_with("over: its prompt was delivered ("),
             "{line}"

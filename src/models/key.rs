@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::AgentId;
+use super::AgentAt;
 
 /// The prefix of every key, by which it is recognised anywhere.
 const PREFIX: &str = "pys_";
@@ -18,7 +18,7 @@ pub struct StoredKey {
     /// Its name.
     pub name: String,
     /// The agent it acts for; `None` for the operator's.
-    pub agent_id: Option<AgentId>,
+    pub agent: Option<AgentAt>,
     /// The SHA-256 of the key, in hexadecimal digits.
     pub hash: String,
     /// When it was created.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::AgentId;
+use super::NamedAgent;
 
 /// How many schedules a text names.
 const NAMED: usize = 10;
@@ -69,8 +69,8 @@ pub struct PruneReport {
 pub enum PurgeScope {
     /// Those of one schedule.
     Schedule(Uuid),
-    /// Those of all schedules of an agent, including deleted ones.
-    Agent(AgentId),
+    /// Those of all schedules of an agent, including deleted ones; of every target, if none is named.
+    Agent(NamedAgent),
 }
 
 /// What was purged.

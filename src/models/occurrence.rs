@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Conversation, Lane, words};
+use super::{Conversation, Lane, TargetName, words};
 
 words! {
     /// What made an occurrence.
@@ -96,6 +96,8 @@ pub struct Occurrence {
     pub uid: Uuid,
     /// Its agent, as stored: an occurrence that was never to be sent may name an invalid one.
     pub agent_id: String,
+    /// The target that knows the agent; `None` is the default target.
+    pub target: Option<TargetName>,
     /// What made it.
     pub trigger: Trigger,
     /// The oldest instant it stands for; equal to `intended_at` unless `count` is over 1.

@@ -184,6 +184,8 @@ pub struct NamedSchedule {
     pub id: i64,
     /// Its agent.
     pub agent_id: String,
+    /// The target that knows the agent.
+    pub target: String,
     /// Whether it is active or paused.
     pub is_live: bool,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::State;
+use super::{Halt, State};
 
 /// A scheduler that is alive.
 #[derive(Clone, Debug)]
@@ -44,8 +44,8 @@ pub struct HeldTarget {
 pub struct OverduePrompt {
     /// Its schedule's id, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Its agent.
-    pub agent_id: String,
+    /// Its agent, as people know it.
+    pub agent: String,
     /// What should have been done, as a state: `waiting` to be sent (again), or `unknown` to be
     /// searched for.
     pub state: State,
@@ -58,8 +58,8 @@ pub struct OverduePrompt {
 pub struct StalledPrompt {
     /// Its schedule's id, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Its agent.
-    pub agent_id: String,
+    /// Its agent, as people know it.
+    pub agent: String,
     /// Since when it is being sent.
     pub since: Timestamp,
     /// Letta's run, if known.
@@ -86,6 +86,8 @@ pub struct Gauges {
     pub oldest_due: Option<Timestamp>,
     /// The targets that are held.
     pub held: Vec<HeldTarget>,
+    /// The halts of targets.
+    pub halted: Vec<Halt>,
     /// How many schedules there are in each lifecycle; `new` ones have not been adopted yet.
     pub schedules: BTreeMap<String, i64>,
     /// How many incidents of each kind are open. Here and in the outbox, no more than a hundred

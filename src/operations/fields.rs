@@ -82,7 +82,8 @@ pub const AGENT: Field = Field {
 
 pub const AGENT_FILTER: Field = Field {
     help: "Only of this agent",
-    details: "An agent always sees only its own.",
+    details: "TARGET/AGENT is the agent of that server, and an id alone every agent with that id. An agent \
+        always sees only its own.",
     ..AGENT
 };
 
@@ -310,6 +311,12 @@ pub const TARGET: Field = Field {
     ..FIELD
 };
 
+pub const HALTED_TARGET: Field = Field {
+    help: "Only this Letta server, by its name in the settings",
+    details: "Default: all delivery.",
+    ..TARGET
+};
+
 pub const CONVERSATION: Field = Field {
     name: "conversation",
     aliases: &["conversation_id"],
@@ -474,7 +481,7 @@ const TOUCHES_ALL: Option<Refused> = Some(Refused {
 
 pub const OF_AGENT: Field = Field {
     help: "All schedules of this agent instead of one",
-    details: "They are shown first; nothing changes unless you confirm or set yes.",
+    details: "TARGET/AGENT is the agent of that server, and an id alone every agent with that id. They are shown first; nothing changes unless you confirm or set yes.",
     ..AGENT
 };
 

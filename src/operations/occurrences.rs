@@ -64,7 +64,7 @@ pub const HISTORY: Operation = Operation {
             let page = reading::page(values)?;
             let asked = HistoryQuery {
                 id: reading::filtered_id(values, service).await?,
-                agent_id: reading::agent(values)?,
+                agent: reading::agent(values)?,
                 state: reading::state(values)?,
                 since: reading::since(values, service)?,
                 settled_since: reading::settled_since(values, service)?,
@@ -106,7 +106,7 @@ pub const LIST_CHANGES: Operation = Operation {
             let page = reading::page(values)?;
             let asked = ChangeQuery {
                 schedule_id: reading::filtered_id(values, service).await?,
-                agent_id: reading::agent(values)?,
+                agent: reading::agent(values)?,
                 since: reading::since(values, service)?,
                 limit: page.limit,
                 offset: page.offset,

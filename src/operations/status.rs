@@ -99,7 +99,11 @@ pub const HALT: Operation = Operation {
     name: "halt",
     title: "Stop all delivery",
     details: "Prompts that are already being sent finish; nothing else is sent until the halt is lifted.",
-    parameters: &[&[takes(&OFF).given(Given::OnCommandLine), takes(&NOTE)]],
+    parameters: &[&[
+        takes(&OFF).given(Given::OnCommandLine),
+        takes(&NOTE),
+        takes(&HALTED_TARGET),
+    ]],
     example: "{\"note\": \"on holiday\"}",
     answer: answers::<Halted>(),
     who: Who::Operator("halting"),
@@ -122,7 +126,13 @@ pub const HALT: Operation = Operation {
     }),
     check: |values| reading::note(values).map(drop),
     carry_out: |service, values| {
-        answer(async move { service.halt(reading::note(values)?.as_deref()).await })
+        answer(async move {
+            let note = reading::note(values)?;
+            match reading::target(values) {
+                Some(target) => service.halt_target(&target, note.as_deref()).await,
+                None => service.halt(note.as_deref()).await,
+            }
+        })
     },
 };
 
@@ -130,7 +140,7 @@ pub const LIFT_HALT: Operation = Operation {
     name: "lift_halt",
     title: "Lift the halt",
     details: "",
-    parameters: &[],
+    parameters: &[&[takes(&HALTED_TARGET)]],
     example: "",
     answer: answers::<Halted>(),
     who: Who::Operator("halting"),
@@ -140,7 +150,7 @@ pub const LIFT_HALT: Operation = Operation {
         path: "/halt",
         id: "lift_halt",
         tag: "control",
-        body: Body::None,
+        body: Body::Optional,
         answers: &[(200, "Delivery is on again")],
         problems: &[],
     },
@@ -150,5 +160,12 @@ pub const LIFT_HALT: Operation = Operation {
     command_aliases: &[],
     refused_in_plugin: None,
     check: |_| Ok(()),
-    carry_out: |service, _| answer(service.lift_halt()),
+    carry_out: |service, values| {
+        answer(async move {
+            match reading::target(values) {
+                Some(target) => service.lift_target(&target).await,
+                None => service.lift_halt().await,
+            }
+        })
+    },
 };

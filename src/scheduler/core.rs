@@ -68,6 +68,7 @@ pub struct Core {
     unanswered: HashSet<i64>,
     targets: TargetStates,
     halted: Option<Halt>,
+    halted_targets: BTreeMap<TargetName, Halt>,
     guard: ClockGuard,
     /// What is known about the clock, until the first step.
     start: Option<ClockAtStart>,
@@ -113,6 +114,7 @@ impl Core {
             unanswered: HashSet::new(),
             targets: TargetStates::default(),
             halted: None,
+            halted_targets: BTreeMap::new(),
             guard: ClockGuard::default(),
             start: None,
             started: None,
@@ -275,7 +277,9 @@ impl Core {
         if let Some(holding) = self.guard.holding() {
             return Some(holding);
         }
-        self.targets.holding()
+        let halts = self.halted_targets.values().map(Halt::to_string);
+        let reasons: Vec<String> = halts.chain(self.targets.holding()).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     fn may_claim(&self) -> bool {
@@ -297,6 +301,7 @@ impl Core {
     fn is_free(&self, lane: &Lane) -> bool {
         !self.ours.contains(lane)
             && !self.busy.contains(lane)
+            && !self.halted_targets.contains_key(lane.target_name())
             && !self.preparing.contains(lane.target_name())
     }
 

@@ -75,6 +75,7 @@ pub struct Metrics {
     settle_failures: Counter,
     oldest_due: Seconds,
     held: Family<ByTarget, Seconds>,
+    halted: Family<ByTarget, Seconds>,
     schedules: Family<ByLifecycle, Gauge>,
     incidents: Family<ByKind, Gauge>,
     outbox: Family<ByChannel, Gauge>,
@@ -96,6 +97,7 @@ impl Default for Metrics {
             settle_failures: Counter::default(),
             oldest_due: Gauge::default(),
             held: Family::default(),
+            halted: Family::default(),
             schedules: Family::default(),
             incidents: Family::default(),
             outbox: Family::default(),
@@ -151,6 +153,11 @@ impl Default for Metrics {
             "target_held_seconds",
             "How long a target has been held because it does not answer; 0 if it is not held",
             metrics.held.clone(),
+        );
+        registry.register(
+            "target_halted_seconds",
+            "How long the operator has halted delivery to a target by its name; 0 if it is not halted",
+            metrics.halted.clone(),
         );
         registry.register(
             "schedules",
@@ -226,11 +233,13 @@ impl Metrics {
         self.oldest_due.set(gauges.oldest_due.map_or(0.0, since));
         // Series of what no longer exists must not stay.
         self.held.clear();
+        self.halted.clear();
         for target in &reading.targets {
             let own = ByTarget {
                 target: target.clone(),
             };
             self.held.get_or_create(&own).set(0.0);
+            self.halted.get_or_create(&own).set(0.0);
             drop(self.lateness.get_or_create(&own));
         }
         for held in &gauges.held {
@@ -240,6 +249,15 @@ impl Metrics {
             // A held target never shows 0.
             let seconds = since(held.held_since).max(0.001);
             self.held.get_or_create(&by).set(seconds);
+        }
+        for halt in &gauges.halted {
+            let target = halt.target.as_ref().map(ToString::to_string);
+            let by = ByTarget {
+                target: target.unwrap_or_default(),
+            };
+            self.halted
+                .get_or_create(&by)
+                .set(since(halt.since).max(0.001));
         }
         self.incidents.clear();
         for (lifecycle, count) in gauges.schedules.clone() {
@@ -274,7 +292,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{Fault, HeldTarget, Turn};
+    use crate::models::{Fault, Halt, HeldTarget, TargetName, Turn};
 
     fn outcome(state: State, verdict: Verdict) -> DeliveryReport {
         let intended_at = Timestamp::from_second(1_000).unwrap();
@@ -340,6 +358,11 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut reading = reading();
         reading.gauges.oldest_due = Some(at(940));
+        reading.gauges.halted = vec![Halt {
+            target: Some(TargetName::new("work")),
+            since: at(980),
+            note: None,
+        }];
         reading.gauges.held = vec![HeldTarget {
             target: "letta".to_owned(),
             held_since: at(990),
@@ -364,6 +387,8 @@ mod tests {
                 "oldest_due_seconds 60.0",
                 "target_held_seconds{target=\"letta\"} 10.0",
                 "target_held_seconds{target=\"work\"} 0.0",
+                "target_halted_seconds{target=\"letta\"} 0.0",
+                "target_halted_seconds{target=\"work\"} 20.0",
                 "open_incidents{kind=\"dead\"} 2",
                 "outbox{channel=\"ping\"} 7",
                 "schedules{lifecycle=\"active\"} 5",

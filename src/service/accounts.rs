@@ -51,7 +51,7 @@ impl Service {
             (Some(id), _) => vec![self.find(id).await?],
             (None, Some(agent)) => {
                 let filter = ScheduleFilter {
-                    agent_id: Some(agent.clone()),
+                    agent: Some(agent.clone().into()),
                     all: true,
                     ..ScheduleFilter::default()
                 };

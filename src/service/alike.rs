@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Service;
 use crate::error::Result;
-use crate::models::{AgentId, PromptSchedule};
+use crate::models::PromptSchedule;
 use crate::schedule::{Spec, Timetable, timetable_of};
 
 /// How many schedules of the agent are looked at, the newest first.
@@ -17,7 +17,7 @@ impl Service {
         schedule: &PromptSchedule,
         timetable: &Timetable,
     ) -> Result<Option<String>> {
-        let Ok(agent) = AgentId::parse(&schedule.agent_id) else {
+        let Ok(agent) = self.agent_of(schedule) else {
             return Ok(None);
         };
         let prompt = &schedule.prompt_text;

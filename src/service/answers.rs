@@ -311,13 +311,32 @@ pub struct SchedulerView {
     pub holding: Option<String>,
 }
 
+/// What is in the way of delivery to a target.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TargetView {
+    /// The target.
+    pub target: String,
+    /// Since when it is held because it takes no prompts.
+    pub held_since: Option<Timestamp>,
+    /// Why; only shown to the operator.
+    pub held_reason: Option<String>,
+    /// Since when the operator has halted delivery to it.
+    pub halted_since: Option<Timestamp>,
+    /// A note on why; only shown to the operator.
+    pub halt_note: Option<String>,
+}
+
 /// The state of the halt.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Halted {
     /// `success`.
     pub status: Success,
-    /// Whether all delivery is halted.
+    /// Whether delivery is halted.
     pub halted: bool,
+    /// The only target it is about; left out if it is all delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub target: Option<String>,
     /// Since when.
     pub since: Option<Timestamp>,
     /// A note on why.
@@ -384,6 +403,9 @@ pub struct Overview {
     pub halted_since: Option<Timestamp>,
     /// A note on why.
     pub halt_note: Option<String>,
+    /// Each target, and what is in the way there; an agent sees only its own.
+    #[serde(default)]
+    pub targets: Vec<TargetView>,
     /// The running schedulers.
     pub schedulers: Vec<SchedulerView>,
     /// Open incidents; an agent sees only its own.

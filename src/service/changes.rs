@@ -18,7 +18,7 @@ impl Service {
             self.find(id).await?;
         }
         let asked = ChangeQuery {
-            agent_id: self.narrow(asked.agent_id.clone())?,
+            agent: self.narrow(asked.agent.clone())?,
             ..asked.clone()
         };
         let mut changes = self.db.list_changes(&asked).await?;

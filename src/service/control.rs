@@ -9,7 +9,8 @@ use super::views::show_local;
 use super::{Service, bounds, not_found, not_live};
 use crate::error::{Code, Error, Result, call, field, message, operation, quoted};
 use crate::models::{
-    AgentId, Cancellation, Lifecycle, ManualRun, Pausing, PromptSchedule, Resumption,
+    AgentAt, AgentId, Cancellation, Halt, Lifecycle, ManualRun, Pausing, PromptSchedule,
+    Resumption, TargetName,
 };
 use crate::schedule::{Zone, parse_time, timetable_of};
 
@@ -164,7 +165,7 @@ impl Service {
     }
 
     /// Refuses an agent more manual runs in 24 hours than one of its schedules may have.
-    async fn check_runs(&self, agent: &AgentId) -> Result<()> {
+    async fn check_runs(&self, agent: &AgentAt) -> Result<()> {
         let day_ago = self.now().checked_sub(SignedDuration::from_hours(24));
         let since = day_ago.unwrap_or(Timestamp::MIN);
         let runs = self.db.count_runs_by_hand(agent, since).await?;
@@ -175,8 +176,9 @@ impl Service {
         Err(Error::new(
             Code::BudgetExceeded,
             format!(
-                "agent {agent} has requested {runs} manual runs in the last 24 hours; the limit is \
-                 {most}: wait, or use a schedule"
+                "agent {} has requested {runs} manual runs in the last 24 hours; the limit is {most}: \
+                 wait, or use a schedule",
+                self.show_agent(agent)
             ),
         )
         .example(call("list")))
@@ -190,8 +192,7 @@ impl Service {
     pub async fn run(&self, id: i64) -> Result<QueuedRun> {
         let schedule = self.find(id).await?;
         if self.caller.has_budget() {
-            self.check_runs(&AgentId::parse(&schedule.agent_id)?)
-                .await?;
+            self.check_runs(&self.agent_of(&schedule)?).await?;
         }
         let targets = self.targets.clone();
         let lane_of = move |s: &PromptSchedule| {
@@ -236,32 +237,79 @@ impl Service {
     pub async fn halt(&self, note: Option<&str>) -> Result<Halted> {
         bounds::note(note)?;
         let halt = self.db.halt(note, self.now()).await?;
-        Ok(Halted {
+        Ok(self.halted(halt))
+    }
+
+    /// Halts delivery to a target until that halt is lifted.
+    ///
+    /// # Errors
+    /// [`Code::TargetUnknown`].
+    pub async fn halt_target(&self, target: &TargetName, note: Option<&str>) -> Result<Halted> {
+        bounds::note(note)?;
+        self.target(Some(target))?;
+        let halt = self.db.halt_target(target, note, self.now()).await?;
+        Ok(self.halted(halt))
+    }
+
+    fn halted(&self, halt: Halt) -> Halted {
+        Halted {
             status: Success::Success,
             halted: true,
+            target: halt.target.as_ref().map(TargetName::to_string),
             message: format!("{halt}; prompts being sent will finish"),
             since: Some(halt.since),
             note: halt.note,
             now: self.now(),
-        })
+        }
     }
 
-    /// Lifts the halt.
+    /// Lifts the halt of all delivery; those of targets stay.
     pub async fn lift_halt(&self) -> Result<Halted> {
         let lifted = self.db.lift_halt(self.now()).await?;
-        Ok(Halted {
+        let mut message = match lifted {
+            Some(halt) => format!(
+                "Delivery is on again; it had been halted since {}",
+                halt.since
+            ),
+            None => "Delivery was not halted".to_owned(),
+        };
+        for halt in self.db.list_halted_targets().await? {
+            message.push_str(&format!("; {halt}"));
+        }
+        Ok(self.lifted(None, message))
+    }
+
+    /// Lifts the halt of a target; that of all delivery stays.
+    ///
+    /// # Errors
+    /// [`Code::TargetUnknown`] if there is neither such a target nor a halt of it.
+    pub async fn lift_target(&self, target: &TargetName) -> Result<Halted> {
+        let lifted = self.db.lift_target(target, self.now()).await?;
+        let mut message = match lifted {
+            Some(halt) => format!(
+                "Delivery to {target} is on again; it had been halted since {}",
+                halt.since
+            ),
+            None => {
+                self.target(Some(target))?;
+                format!("Delivery to {target} was not halted")
+            }
+        };
+        if let Some(halt) = self.db.get_halt().await? {
+            message.push_str(&format!("; {halt}"));
+        }
+        Ok(self.lifted(Some(target), message))
+    }
+
+    fn lifted(&self, target: Option<&TargetName>, message: String) -> Halted {
+        Halted {
             status: Success::Success,
             halted: false,
+            target: target.map(TargetName::to_string),
             since: None,
             note: None,
-            message: match lifted {
-                Some(halt) => format!(
-                    "Delivery is on again; it had been halted since {}",
-                    halt.since
-                ),
-                None => "Delivery was not halted".to_owned(),
-            },
+            message,
             now: self.now(),
-        })
+        }
     }
 }

@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq;
 
 use super::{Service, bounds};
 use crate::error::{Code, Error, Result, message, shell};
-use crate::models::{AgentId, Caller, StoredKey, hash_key, new_key};
+use crate::models::{AgentAt, Caller, NamedAgent, StoredKey, hash_key, new_key};
 
 /// The credentials of an HTTP caller.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Credentials {
     /// The key.
     pub key: Option<SecretString>,
     /// The agent it claims to be. That narrows what it may see, and never widens it.
-    pub agent_id: Option<AgentId>,
+    pub agent: Option<NamedAgent>,
 }
 
 impl Service {
@@ -25,14 +25,14 @@ impl Service {
     pub async fn create_key(
         &self,
         name: &str,
-        agent_id: Option<&AgentId>,
+        agent: Option<&AgentAt>,
     ) -> Result<(i64, SecretString)> {
         self.refuse_scoped("creating keys")?;
         bounds::name(Some(name))?;
         let key = new_key();
         let id = self
             .db
-            .add_key(name, agent_id, &hash_key(&key), self.now())
+            .add_key(name, agent, &hash_key(&key), self.now())
             .await?;
         Ok((id, key))
     }
@@ -61,6 +61,15 @@ impl Service {
             format!("there is no valid key {id}: key list shows the keys"),
         )
         .example(shell("promptyoself key list")))
+    }
+
+    /// The one agent that is meant: without a target, that of the default one.
+    ///
+    /// # Errors
+    /// [`Code::TargetUnknown`].
+    pub fn one_agent(&self, named: NamedAgent) -> Result<AgentAt> {
+        let target = self.target(named.target.as_ref())?.name();
+        Ok(AgentAt::new(target, named.id))
     }
 
     /// The stored keys, to identify callers.
@@ -103,15 +112,14 @@ impl Service {
             Some(shown) => Some(find(&keys, shown).ok_or_else(refused)?),
         };
         let name = opened.map(|k| k.name.clone());
-        let caller = match (
-            opened.and_then(|k| k.agent_id.clone()),
-            &credentials.agent_id,
-        ) {
+        let own = opened.and_then(|k| k.agent.clone());
+        let caller = match (own, credentials.agent.clone()) {
             (None, None) => Ok(Caller::Operator),
-            (None, Some(agent)) => Ok(Caller::Agent(agent.clone())),
-            (Some(own), said) => self
-                .for_caller(Caller::Agent(own.clone()))
-                .own(said.clone().unwrap_or_else(|| own.clone()))
+            (None, Some(named)) => self.one_agent(named).map(Caller::Agent),
+            (Some(own), None) => Ok(Caller::Agent(own)),
+            (Some(own), Some(named)) => self
+                .for_caller(Caller::Agent(own))
+                .own(named)
                 .map(Caller::Agent),
         };
         Ok((caller?, name))

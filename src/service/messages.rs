@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use super::{Registration, Service};
 use crate::error::{Code, Error, Result, shell};
-use crate::models::{AgentId, Conversation, LARGEST_REQUEST, Occurrence, Payload, PromptSchedule};
+use crate::models::{
+    AgentAt, AgentId, Conversation, LARGEST_REQUEST, Occurrence, Payload, PromptSchedule,
+};
 
 /// A schedule with the whole request that it sends.
 #[derive(Clone, Debug)]
@@ -40,11 +42,11 @@ impl Service {
         after: Option<&str>,
         limit: u32,
     ) -> Result<(Vec<ScheduledMessage>, bool)> {
-        self.own(agent.clone())?;
+        let at = &self.own(agent.clone().into())?;
         let after = match after {
             None => 0,
             // A schedule that has ended still marks its position.
-            Some(text) => match self.of_agent(agent, text).await? {
+            Some(text) => match self.of_agent(at, text).await? {
                 Some((last, _)) => last.id,
                 None => {
                     return Err(Error::new(
@@ -61,7 +63,7 @@ impl Service {
         };
         let mut page = self
             .db
-            .list_live_schedules(agent, after, limit.saturating_add(1))
+            .list_live_schedules(at, after, limit.saturating_add(1))
             .await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut more = page.len() > limit;
@@ -86,8 +88,8 @@ impl Service {
     /// # Errors
     /// [`Code::NotPermitted`], [`Code::ScheduleNotFound`].
     pub async fn scheduled_message(&self, agent: &AgentId, id: &str) -> Result<ScheduledMessage> {
-        self.own(agent.clone())?;
-        match self.of_agent(agent, id).await? {
+        let at = &self.own(agent.clone().into())?;
+        match self.of_agent(at, id).await? {
             Some((schedule, true)) => self.whole(schedule).await,
             _ => Err(no_message(agent, id)),
         }
@@ -118,15 +120,15 @@ impl Service {
         limit: u32,
         offset: u32,
     ) -> Result<(Vec<Occurrence>, bool)> {
-        self.own(agent.clone())?;
-        let uid = match self.of_agent(agent, id).await? {
+        let at = &self.own(agent.clone().into())?;
+        let uid = match self.of_agent(at, id).await? {
             Some((schedule, _)) => schedule.uid,
             None => None,
         };
         let uid = uid.ok_or_else(|| no_message(agent, id))?;
         let mut sent = self
             .db
-            .list_sent(uid, agent, limit.saturating_add(1), offset)
+            .list_sent(uid, at, limit.saturating_add(1), offset)
             .await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = sent.len() > limit;
@@ -135,12 +137,12 @@ impl Service {
     }
 
     /// The agent's schedule with an id, and whether anything of it is still to be sent.
-    async fn of_agent(&self, agent: &AgentId, id: &str) -> Result<Option<(PromptSchedule, bool)>> {
+    async fn of_agent(&self, agent: &AgentAt, id: &str) -> Result<Option<(PromptSchedule, bool)>> {
         let Ok(uid) = Uuid::try_parse(id) else {
             return Ok(None);
         };
         let found = self.db.get_schedule_by_uid(uid).await?;
-        Ok(found.filter(|(schedule, _)| schedule.agent_id.trim() == agent.as_str()))
+        Ok(found.filter(|(schedule, _)| self.belongs_to(schedule, agent)))
     }
 
     async fn whole(&self, schedule: PromptSchedule) -> Result<ScheduledMessage> {
@@ -153,9 +155,10 @@ impl Service {
         // If a request can't be read, and so will not be sent, its rendering is shown.
         let stored = stored.and_then(|stored| Payload::from_stored(&stored).ok());
         let payload = stored.unwrap_or_else(|| Payload::of_prompt(&schedule.prompt_text));
-        let conversation = schedule.conversation.clone();
+        let target = self.targets.get(self.target_of(&schedule).as_str());
+        let usual = || target.unwrap_or(&self.letta).usual_conversation();
         Ok(ScheduledMessage {
-            conversation: conversation.unwrap_or_else(|| self.letta.usual_conversation()),
+            conversation: schedule.conversation.clone().unwrap_or_else(usual),
             schedule,
             uid,
             payload,

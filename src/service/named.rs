@@ -1,8 +1,10 @@
 //! Finding a schedule by its name.
 
+use std::collections::HashSet;
+
 use super::Service;
 use crate::error::{Code, Error, Result, call, fields, message, operation, quoted};
-use crate::models::NamedSchedule;
+use crate::models::{NamedAgent, NamedSchedule};
 use crate::schedule::corrected_count;
 
 /// How many schedules of one name an error lists.
@@ -29,17 +31,42 @@ impl Service {
             Which::Id(id) => return Ok(*id),
             Which::Name(name) => name,
         };
-        let found = self.db.find_named(name, self.caller.scope()).await?;
+        let own = self.caller.scope().cloned().map(NamedAgent::from);
+        let found = self.db.find_named(name, own.as_ref()).await?;
         let live: Vec<NamedSchedule> = found.iter().filter(|s| s.is_live).cloned().collect();
         let mut left = if live.is_empty() { found } else { live };
         // The newest of each agent comes first.
-        left.dedup_by(|a, b| a.agent_id == b.agent_id);
+        let mut seen = HashSet::new();
+        left.retain(|s| seen.insert((s.agent_id.clone(), s.target.clone())));
         left.sort_unstable_by_key(|schedule| schedule.id);
         match left.as_slice() {
             [] => Err(unknown(name)),
             [only] => Ok(only.id),
-            several => Err(ambiguous(name, several)),
+            several => Err(self.ambiguous(name, several)),
         }
+    }
+
+    fn ambiguous(&self, name: &str, several: &[NamedSchedule]) -> Error {
+        let each = several.iter().take(LISTED);
+        let each: Vec<String> = each
+            .map(|s| match self.db.targets().are_several {
+                true => format!("{} of {}/{}", s.id, s.target, s.agent_id),
+                false => format!("{} of {}", s.id, s.agent_id),
+            })
+            .collect();
+        let more = match several.len() > LISTED {
+            true => " and more",
+            false => "",
+        };
+        Error::new(
+            Code::NameAmbiguous,
+            message![
+                "several schedules are named ",
+                quoted(name),
+                format!(": {}{more}. Give the id instead", each.join(", "))
+            ],
+        )
+        .example(call("list"))
     }
 }
 
@@ -61,24 +88,4 @@ fn unknown(name: &str) -> Error {
         Some(id) => error.example(fields([("id", id)])),
         None => error,
     }
-}
-
-fn ambiguous(name: &str, several: &[NamedSchedule]) -> Error {
-    let each = several.iter().take(LISTED);
-    let each: Vec<String> = each
-        .map(|s| format!("{} of {}", s.id, s.agent_id))
-        .collect();
-    let more = match several.len() > LISTED {
-        true => " and more",
-        false => "",
-    };
-    Error::new(
-        Code::NameAmbiguous,
-        message![
-            "several schedules are named ",
-            quoted(name),
-            format!(": {}{more}. Give the id instead", each.join(", "))
-        ],
-    )
-    .example(call("list"))
 }

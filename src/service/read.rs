@@ -8,7 +8,8 @@ use super::{Service, Status};
 use crate::error::{Code, Error, Result, call, field, message};
 use crate::limits;
 use crate::models::{
-    AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule, ScheduleFilter, State,
+    AgentId, HistoryFilter, NamedAgent, OpenOccurrence, PastOccurrence, PromptSchedule,
+    ScheduleFilter, State,
 };
 use crate::schedule::{in_words, remaining, timetable_of};
 
@@ -19,7 +20,7 @@ const SHOWN: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
     /// Only of this agent.
-    pub agent_id: Option<AgentId>,
+    pub agent: Option<NamedAgent>,
     /// Include finished, cancelled and broken schedules.
     pub all: bool,
     /// Don't shorten prompts.
@@ -36,7 +37,7 @@ pub struct HistoryQuery {
     /// Only of this schedule.
     pub id: Option<i64>,
     /// Only of this agent.
-    pub agent_id: Option<AgentId>,
+    pub agent: Option<NamedAgent>,
     /// Only in this state.
     pub state: Option<State>,
     /// Only those intended for this time or later.
@@ -68,7 +69,7 @@ impl Service {
         let status = self.status().await?;
         let _place = self.place_to_read().await;
         let filter = &ScheduleFilter {
-            agent_id: self.narrow(asked.agent_id.clone())?,
+            agent: self.narrow(asked.agent.clone())?,
             paused: true,
             all: asked.all,
             limit: Some(asked.limit),
@@ -82,7 +83,7 @@ impl Service {
             }
         };
         let total = self.db.count_schedules(filter).await?;
-        let broken = self.db.count_broken(filter.agent_id.as_ref()).await?;
+        let broken = self.db.count_broken(filter.agent.as_ref()).await?;
         let open = self.db.list_open_occurrences().await?;
         let view = |s: PromptSchedule| {
             let waiting_for = self.explain_wait(&s, &open, &status);
@@ -159,7 +160,7 @@ impl Service {
                 let filter = HistoryFilter {
                     uid: Some(uid),
                     // What it sent while it belonged to another agent is that agent's.
-                    agent_id: self.caller.scope().cloned(),
+                    agent: self.caller.scope().cloned().map(NamedAgent::from),
                     limit: 5,
                     ..HistoryFilter::default()
                 };
@@ -217,7 +218,7 @@ impl Service {
     ) -> Result<Vec<OccurrenceView>> {
         self.occurrences(&HistoryFilter {
             uid,
-            agent_id: self.narrow(asked.agent_id.clone())?,
+            agent: self.narrow(asked.agent.clone())?,
             state: asked.state,
             since: asked.since,
             settled_since: asked.settled_since,
@@ -257,8 +258,7 @@ impl Service {
             }
             _ => {}
         }
-        let target = s.target.clone().unwrap_or_else(|| self.letta.name());
-        if let Some(warning) = status.about(&target).warning() {
+        if let Some(warning) = status.about(self.target_of(s)).warning() {
             return Some(warning);
         }
         if let Some((_, Some(not_before))) = own.map(|o| (o.state, o.not_before)) {

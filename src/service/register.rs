@@ -8,9 +8,9 @@ use super::budget::{allowance, check_fires};
 use super::planning::{Planning, When, plan};
 use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
-use crate::letta_client::{Letta, RefusalKind};
+use crate::letta_client::RefusalKind;
 use crate::models::{
-    AgentId, CatchUp, Conversation, NewSchedule, Payload, PingUrl, Policy, PromptSchedule,
+    AgentAt, AgentId, CatchUp, Conversation, NewSchedule, Payload, PingUrl, Policy, PromptSchedule,
     TargetName,
 };
 use crate::schedule::{Timetable, Zone, in_words, is_meant, parse_time, remaining, timetable_of};
@@ -144,11 +144,9 @@ impl Service {
             None => self.zone.clone(),
         };
         plan(&asked.when, &zone, self.now())?;
-        let agent = self.agent_or_default(asked.agent_id.as_ref())?;
-        let target = self.target(asked.target.as_ref())?;
+        let agent = self.agent_or_default(asked.agent_id.as_ref(), asked.target.as_ref())?;
         let (conversation, skip) = (asked.conversation.as_ref(), asked.skip_validation);
-        self.check_agent(&**target, &agent, conversation, skip)
-            .await
+        self.check_agent(&agent, conversation, skip).await
     }
 
     /// Creates a schedule, and leaves the answer to the caller.
@@ -159,8 +157,8 @@ impl Service {
         self.check_size(asked)?;
         let now = self.now();
         let zone = asked.when.zone(&self.zone, now)?;
-        let agent = self.agent_or_default(asked.agent_id.as_ref())?;
-        let target = self.target(asked.target.as_ref())?;
+        let agent = self.agent_or_default(asked.agent_id.as_ref(), asked.target.as_ref())?;
+        self.target(Some(&agent.target))?;
         if asked.ping_url.is_some() {
             self.refuse_agents(PINGS)?;
         }
@@ -181,20 +179,15 @@ impl Service {
             notes,
         } = plan(&asked.when, &zone, now)?;
         if let Some(existing) = existing {
-            return Err(name_taken(&agent, asked, &existing));
+            return Err(self.name_taken(&agent, asked, &existing));
         }
         check_policy(&asked.policy)?;
         check_fires(&self.budget, &self.caller, &plan, &timetable)?;
-        self.check_agent(
-            &**target,
-            &agent,
-            asked.conversation.as_ref(),
-            asked.skip_validation,
-        )
-        .await?;
+        let (conversation, skip) = (asked.conversation.as_ref(), asked.skip_validation);
+        self.check_agent(&agent, conversation, skip).await?;
         let new = NewSchedule {
-            agent_id: agent.clone(),
-            target: Some(target.name()),
+            agent_id: agent.id.clone(),
+            target: Some(agent.target.clone()),
             conversation: asked.conversation.clone(),
             prompt_text: asked.prompt_text(),
             payload: asked.payload.clone(),
@@ -214,7 +207,7 @@ impl Service {
             // Somebody was quicker, perhaps with the same schedule.
             Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
                 Some(existing) => asked_again(asked, &existing, &zone, now)
-                    .ok_or_else(|| name_taken(&agent, asked, &existing)),
+                    .ok_or_else(|| self.name_taken(&agent, asked, &existing)),
                 None => Err(e),
             },
             Err(e) => Err(e),
@@ -239,7 +232,7 @@ impl Service {
 
     async fn find_named(
         &self,
-        agent: &AgentId,
+        agent: &AgentAt,
         asked: &Registration,
     ) -> Result<Option<PromptSchedule>> {
         match &asked.name {
@@ -253,14 +246,14 @@ impl Service {
     /// be reached, or it could fill the database with prompts for agents that never existed.
     ///
     /// # Errors
-    /// [`Code::AgentUnknown`], and those of Letta.
+    /// [`Code::TargetUnknown`], [`Code::AgentUnknown`], and those of Letta.
     pub(super) async fn check_agent(
         &self,
-        target: &dyn Letta,
-        agent: &AgentId,
+        agent: &AgentAt,
         conversation: Option<&Conversation>,
         skip: bool,
     ) -> Result<()> {
+        let (target, agent) = (self.target(Some(&agent.target))?, &agent.id);
         if skip && !self.caller.chooses_agent() {
             return Ok(());
         }
@@ -293,6 +286,34 @@ impl Service {
             error
         })
     }
+
+    fn name_taken(
+        &self,
+        agent: &AgentAt,
+        asked: &Registration,
+        existing: &PromptSchedule,
+    ) -> Error {
+        let name = asked.name.as_deref().unwrap_or_default();
+        Error::new(
+            Code::NameTaken,
+            message![
+                "agent ",
+                self.show_agent(agent),
+                " already has a live schedule named ",
+                quoted(name),
+                " that does something else: it is ",
+                existing.id,
+                ", ",
+                &existing.schedule_type,
+                " ",
+                quoted(&existing.schedule_value),
+                ". Change that one with ",
+                call("update").with("id", existing.id),
+                " …, or give this one another name"
+            ],
+        )
+        .example(fields([("name", format!("{name}-2"))]))
+    }
 }
 
 /// The existing schedule with the requested name, if it means the same. Parts of its policy that
@@ -315,7 +336,6 @@ fn asked_again(
         && stored.except == when.except
         && existing.max_repetitions == when.max_repetitions
         && existing.is_delivered_by(&existing.policy.changed_by(&asked.policy))
-        && (asked.target.is_none() || existing.target.is_none() || existing.target == asked.target)
         && (asked.conversation.is_none() || existing.conversation == asked.conversation)
         && (asked.ping_url.is_none() || existing.ping_url == asked.ping_url);
     let left = remaining(existing).and_then(|n| i64::try_from(n).ok());
@@ -340,27 +360,6 @@ pub(super) fn is_time_meant(
         Some(text) => has.is_some() && parse_time(text, zone, now).ok() == has,
         None => has.is_none(),
     }
-}
-
-fn name_taken(agent: &AgentId, asked: &Registration, existing: &PromptSchedule) -> Error {
-    let name = asked.name.as_deref().unwrap_or_default();
-    Error::new(
-        Code::NameTaken,
-        message![
-            "agent {agent} already has a live schedule named ",
-            quoted(name),
-            " that does something else: it is ",
-            existing.id,
-            ", ",
-            &existing.schedule_type,
-            " ",
-            quoted(&existing.schedule_value),
-            ". Change that one with ",
-            call("update").with("id", existing.id),
-            " …, or give this one another name"
-        ],
-    )
-    .example(fields([("name", format!("{name}-2"))]))
 }
 
 /// Refuses a policy whose parts don't fit together.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Service;
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, PromptSchedule, RowColumns, ScheduleFilter, ScheduleType};
+use crate::models::{NamedAgent, PromptSchedule, RowColumns, ScheduleFilter, ScheduleType};
 use crate::schedule::{LeftOut, Spec, Timetable, read_stored_time};
 
 /// A request about the table.
@@ -101,7 +101,7 @@ impl Service {
                 active_only,
             } => {
                 let filter = ScheduleFilter {
-                    agent_id: agent_id.as_deref().map(AgentId::parse).transpose()?,
+                    agent: agent_id.as_deref().map(NamedAgent::parse).transpose()?,
                     all: !active_only,
                     ..ScheduleFilter::default()
                 };

@@ -1,18 +1,18 @@
 //! Whether prompts are being delivered, and if not, why.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use super::Service;
 use futures_util::future::join_all;
 
-use super::answers::{Overview, SchedulerView, Success, TargetTested, Tested};
+use super::answers::{Overview, SchedulerView, Success, TargetTested, TargetView, Tested};
 use crate::clock::ClockDoubt;
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
 use crate::models::{
-    AgentId, Backlog, Caller, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler,
-    State, TargetName,
+    Backlog, Caller, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State,
+    TargetName,
 };
 
 /// What an agent sees of the reason why nothing is delivered.
@@ -25,6 +25,8 @@ pub struct Status {
     pub schedulers: Vec<RunningScheduler>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
+    /// The targets to which delivery is halted.
+    pub halted_targets: Vec<Halt>,
     /// The targets that don't answer.
     pub held: Vec<HeldTarget>,
     /// Whether there are several targets, so that it matters which one that is.
@@ -46,6 +48,8 @@ impl Status {
     pub fn about(&self, target: &TargetName) -> Status {
         let mut status = self.clone();
         status.held.retain(|held| held.target == target.as_str());
+        let is_its = |halt: &Halt| halt.target.as_ref() == Some(target);
+        status.halted_targets.retain(is_its);
         status
     }
 
@@ -85,8 +89,15 @@ impl Status {
         if halted.is_some() {
             return halted;
         }
-        if !self.held.is_empty() {
-            let told = self.held.iter().map(|held| {
+        if !self.held.is_empty() || !self.halted_targets.is_empty() {
+            let halted = self.halted_targets.iter().map(|halt| {
+                let target = halt.target.as_ref().map_or("", TargetName::as_str);
+                format!(
+                    "{halt}; promptyoself halt --off --target {target} --db {database} starts it \
+                     again"
+                )
+            });
+            let held = self.held.iter().map(|held| {
                 let to = match self.has_several_targets {
                     true => format!(" to {}", held.target),
                     false => String::new(),
@@ -96,7 +107,7 @@ impl Status {
                     held.held_since, held.reason
                 )
             });
-            return Some(told.collect::<Vec<_>>().join("; and "));
+            return Some(halted.chain(held).collect::<Vec<_>>().join("; and "));
         }
         if self.schedulers.iter().any(|s| s.holding.is_none()) {
             return None;
@@ -110,6 +121,12 @@ impl Status {
             let since = halt.since;
             return Some(format!(
                 "the operator has halted all deliveries since {since}; what is due waits"
+            ));
+        }
+        if let Some(halt) = self.halted_targets.first() {
+            let since = halt.since;
+            return Some(format!(
+                "the operator has halted deliveries since {since}; what is due waits"
             ));
         }
         if self.schedulers.is_empty() {
@@ -133,9 +150,10 @@ impl Status {
 impl Service {
     /// Who is delivering, and what is in the way.
     pub async fn status(&self) -> Result<Status> {
-        Ok(Status {
+        let status = Status {
             schedulers: self.db.list_schedulers().await?,
             halted: self.db.get_halt().await?,
+            halted_targets: self.db.list_halted_targets().await?,
             held: self.db.list_held_targets().await?,
             has_several_targets: self.targets.names().count() > 1,
             incidents: self.db.list_open_incidents().await?,
@@ -143,6 +161,10 @@ impl Service {
             database: self.db.path().to_owned(),
             doubt: self.clock_doubt().await?,
             is_for_agent: self.caller.scope().is_some(),
+        };
+        Ok(match self.caller.scope() {
+            Some(own) => status.about(&own.target),
+            None => status,
         })
     }
 
@@ -150,13 +172,13 @@ impl Service {
     /// concern the schedules of another.
     pub(super) async fn warning_about(&self, id: i64) -> Result<Option<String>> {
         let status = self.status().await?;
-        if status.held.is_empty() {
+        if status.held.is_empty() && status.halted_targets.is_empty() {
             return Ok(status.warning());
         }
         let schedule = self.db.get_schedule(id).await?;
-        let target = schedule.and_then(|s| s.target);
-        let target = target.unwrap_or_else(|| self.letta.name());
-        Ok(status.about(&target).warning())
+        let target = schedule.as_ref().map(|s| self.target_of(s));
+        let target = target.unwrap_or(&self.db.targets().default);
+        Ok(status.about(target).warning())
     }
 
     /// Whether Letta answers and prompts are being delivered.
@@ -203,8 +225,10 @@ impl Service {
         let warning = status.warning();
         let is_ours = self.caller.scope().is_none();
         let schedulers = self.visible_schedulers(&status);
+        let targets = self.visible_targets(&status);
         let halt = status.halted;
         Ok(Overview {
+            targets,
             status: Success::Success,
             halted: halt.is_some(),
             halted_since: halt.as_ref().map(|h| h.since),
@@ -219,6 +243,34 @@ impl Service {
             now: self.now(),
             warning,
         })
+    }
+
+    /// What is in the way at each target, without what only the operator may know.
+    fn visible_targets(&self, status: &Status) -> Vec<TargetView> {
+        let is_ours = self.caller.scope().is_none();
+        let mut names: BTreeSet<&str> = status.held.iter().map(|h| h.target.as_str()).collect();
+        let halted = status
+            .halted_targets
+            .iter()
+            .filter_map(|h| h.target.as_ref());
+        names.extend(halted.map(TargetName::as_str));
+        match self.caller.scope() {
+            Some(own) => names.extend([own.target.as_str()]),
+            None => names.extend(self.targets.names().map(TargetName::as_str)),
+        }
+        let view = |name: &str| {
+            let held = status.held.iter().find(|held| held.target == name);
+            let is_its = |halt: &&Halt| halt.target.as_ref().is_some_and(|t| t.as_str() == name);
+            let halt = status.halted_targets.iter().find(is_its);
+            TargetView {
+                target: name.to_owned(),
+                held_since: held.map(|held| held.held_since),
+                held_reason: held.filter(|_| is_ours).map(|held| held.reason.clone()),
+                halted_since: halt.map(|halt| halt.since),
+                halt_note: halt.filter(|_| is_ours).and_then(|halt| halt.note.clone()),
+            }
+        };
+        names.into_iter().map(view).collect()
     }
 
     /// The schedulers, without what only the operator may know.
@@ -239,9 +291,9 @@ impl Service {
 
     /// The incidents that the caller may know about.
     pub(super) fn visible<'a>(&'a self, all: &'a [Incident]) -> impl Iterator<Item = &'a Incident> {
-        let scope = self.caller.scope().map(AgentId::as_str);
+        let scope = self.caller.scope();
         all.iter()
-            .filter(move |i| scope.is_none_or(|own| i.agent_id.as_deref() == Some(own)))
+            .filter(move |i| scope.is_none_or(|own| i.is_of(own)))
     }
 
     /// The live schedulers on this database.

@@ -10,8 +10,8 @@ use super::register::{PINGS, Registered, check_policy, is_time_meant, registered
 use super::{Service, not_found, not_live};
 use crate::error::{Code, Error, Result, call, fields};
 use crate::models::{
-    AgentId, Conversation, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
-    ScheduleUpdate, TargetName,
+    AgentAt, AgentId, Conversation, Lifecycle, NamedAgent, PingUrl, Plan, Policy, PromptSchedule,
+    ScheduleType, ScheduleUpdate, TargetName,
 };
 use crate::schedule::{
     Asked, LeftOut, Spec, Timetable, Understood, Zone, is_meant, just_before, parse_time,
@@ -135,8 +135,11 @@ impl Service {
             return Err(Error::new(Code::Usage, "no change was given"));
         }
         self.check_size_of_changes(changes)?;
-        if let Some(agent) = &changes.agent_id {
-            self.own(agent.clone())?;
+        if let Some(id) = changes.agent_id.clone() {
+            let target = changes.target.clone();
+            self.own(NamedAgent { id, target })?;
+        } else if let Some(target) = changes.target.clone() {
+            self.own(AgentAt::new(target, AgentId::parse(&seen.agent_id)?).into())?;
         }
         if changes.ping_url.is_some() {
             self.refuse_agents(PINGS)?;
@@ -146,18 +149,19 @@ impl Service {
         let conversation = changes.conversation.as_ref();
         let other_conversation =
             conversation.is_some() && conversation != seen.conversation.as_ref();
-        let wanted = changes.target.as_ref().or(seen.target.as_ref());
-        let other_target = changes.target.is_some() && wanted != seen.target.as_ref();
+        let target = changes.target.as_ref().unwrap_or(self.target_of(&seen));
+        let other_target = changes.target.is_some() && changes.target != seen.target;
         if other_agent.is_some() || other_conversation || other_target {
-            let target = self.target(wanted)?;
+            self.target(Some(target))?;
             // Before the database is locked. The rest is decided by its state then.
             self.decide_update(&seen, changes, self.now())?;
-            let agent = match other_agent {
+            let id = match other_agent {
                 Some(agent) => agent,
                 None => AgentId::parse(&seen.agent_id)?,
             };
+            let agent = AgentAt::new(target.clone(), id);
             let conversation = conversation.or(seen.conversation.as_ref());
-            self.check_agent(&**target, &agent, conversation, changes.skip_validation)
+            self.check_agent(&agent, conversation, changes.skip_validation)
                 .await?;
         }
         let now = self.now();

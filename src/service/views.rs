@@ -179,6 +179,9 @@ pub struct OccurrenceView {
     pub schedule_id: Option<i64>,
     /// Its agent.
     pub agent_id: String,
+    /// The target that knows the agent; where it is missing, the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Its trigger.
     pub trigger: String,
     /// The intended instant; the newest one if it stands for several.
@@ -251,6 +254,7 @@ impl OccurrenceView {
             occurrence_id: o.id,
             schedule_id,
             agent_id: o.agent_id,
+            target: o.target.map(|target| target.to_string()),
             trigger: o.trigger.to_string(),
             intended_at: o.intended_at,
             first_at: o.first_at,

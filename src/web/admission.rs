@@ -108,7 +108,7 @@ async fn holder(
     };
     let found = keys.iter().filter(|k| k.revoked_at.is_none());
     match found.into_iter().find(|k| k.hash == hash) {
-        Some(key) if key.agent_id.is_some() => Holder::Agent(hash),
+        Some(key) if key.agent.is_some() => Holder::Agent(hash),
         Some(_) => Holder::Operator(hash),
         None => Holder::Stranger,
     }

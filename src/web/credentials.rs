@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::api::{AGENT_HEADER, KEY_HEADER, ON_BEHALF_HEADER};
 use crate::error::Result;
-use crate::models::{AgentId, Caller};
+use crate::models::{Caller, NamedAgent};
 use crate::service::{Credentials, Service, key_refused};
 
 /// Identifies the caller from the headers of a request.
@@ -56,9 +56,9 @@ pub fn credentials(headers: &HeaderMap) -> Result<Credentials> {
     };
     Ok(Credentials {
         key: key.map(|k| SecretString::from(k.to_owned())),
-        agent_id: text(AGENT_HEADER)?
+        agent: text(AGENT_HEADER)?
             .filter(|id| !id.is_empty())
-            .map(AgentId::parse)
+            .map(NamedAgent::parse)
             .transpose()?,
     })
 }

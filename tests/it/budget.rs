@@ -5,7 +5,7 @@ use promptyoself::models::{AgentId, AllAgents, Budget, Caller, ScheduleType};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::{Changes, Registration, Service, Wish};
 
-use crate::world::World;
+use crate::world::{World, known_agent};
 
 /// A world whose service speaks for an agent that nobody names, and the operator's service.
 async fn world() -> (World, Service) {
@@ -192,7 +192,7 @@ async fn whoever_chooses_the_agent_has_a_total_whatever_name_it_chooses() {
     );
     // What the operator makes, or an agent that is known, counts for nothing here.
     operator.register(&wish(4)).await.unwrap();
-    let mut known = operator.for_caller(Caller::Agent(AgentId::parse("agent-5").unwrap()));
+    let mut known = operator.for_caller(known_agent("agent-5"));
     known.budget = world.service.budget;
     known.register(&wish(5)).await.unwrap();
     for n in 6..8 {

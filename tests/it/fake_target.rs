@@ -10,7 +10,7 @@ use promptyoself::letta_client::{
     Agent, Answer, Delivery, ErrorClass, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing,
     Refusal, RefusalKind, ServerInfo, Target, Tool,
 };
-use promptyoself::models::{AgentId, Lane, Recipient, TargetName, Turn};
+use promptyoself::models::{AgentId, LETTA, Lane, Recipient, TargetName, Turn};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -44,6 +44,7 @@ pub enum Act {
 
 /// A target in memory. Without a script every prompt is delivered.
 pub struct FakeTarget {
+    name: TargetName,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
 }
@@ -67,7 +68,13 @@ struct State {
 impl FakeTarget {
     /// A target that is well.
     pub fn new() -> Arc<Self> {
+        FakeTarget::named(LETTA)
+    }
+
+    /// A target of this name that is well.
+    pub fn named(name: &str) -> Arc<Self> {
         Arc::new(FakeTarget {
+            name: TargetName::new(name),
             state: Mutex::default(),
             changes: watch::Sender::new(0),
         })
@@ -184,7 +191,7 @@ impl FakeTarget {
 #[async_trait]
 impl Target for FakeTarget {
     fn name(&self) -> TargetName {
-        TargetName::new("letta")
+        self.name.clone()
     }
 
     fn address(&self) -> String {

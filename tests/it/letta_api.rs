@@ -28,7 +28,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_letta::{FakeLetta, Options};
-use crate::world::{START, World};
+use crate::world::{START, World, agent_at};
 
 /// The password of the fake Letta.
 pub const PASSWORD: &str = "pw-test";
@@ -211,7 +211,9 @@ impl Scene {
 
     /// A key of ours: the operator's, or an agent's.
     pub async fn key(&self, agent: Option<&AgentId>) -> String {
-        let made = self.world.service.create_key("test", agent).await.unwrap();
+        let agent = agent.map(|agent| agent_at(agent.as_str()));
+        let made = self.world.service.create_key("test", agent.as_ref());
+        let made = made.await.unwrap();
         made.1.expose_secret().to_owned()
     }
 }

@@ -1,7 +1,6 @@
 //! A schedule is found by its name as well as by its id, on every face that takes an id.
 
 use promptyoself::error::Code;
-use promptyoself::models::{AgentId, Caller};
 use promptyoself::service::Which;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use crate::mcp::raw::Raw;
 use crate::program;
 use crate::rest::api::Api;
-use crate::world::World;
+use crate::world::{World, known_agent};
 
 fn named(name: &str) -> Which {
     Which::Name(name.to_owned())
@@ -51,11 +50,11 @@ async fn an_agent_finds_its_own_and_the_operator_is_told_the_ids_of_several() {
     let of_a = make(&world, "agent-a", "tea").await;
     let of_b = make(&world, "agent-b", "tea").await;
     for (agent, id) in [("agent-a", of_a), ("agent-b", of_b)] {
-        let caller = Caller::Agent(AgentId::parse(agent).unwrap());
+        let caller = known_agent(agent);
         let service = world.service.for_caller(caller);
         assert_eq!(service.id_of(&named("tea")).await.unwrap(), id);
     }
-    let other = Caller::Agent(AgentId::parse("agent-c").unwrap());
+    let other = known_agent("agent-c");
     let hidden = world.service.for_caller(other).id_of(&named("tea")).await;
     assert_eq!(hidden.unwrap_err().code(), Code::ScheduleNotFound);
     let error = world.service.id_of(&named("tea")).await.unwrap_err();

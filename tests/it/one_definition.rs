@@ -7,7 +7,6 @@ use promptyoself::clock::Clock;
 use promptyoself::config::{Environment, Flags, Settings};
 use promptyoself::error::{Code, Result};
 use promptyoself::mcp::tools;
-use promptyoself::models::{AgentId, Caller};
 use promptyoself::operations::definition::{Body, Effect, Operation, Route, Tool, Who, answers};
 use promptyoself::operations::field::{Field, Given, Kind, takes};
 use promptyoself::operations::{self, Ask, Offer, Values, fields, reading, to_json};
@@ -224,7 +223,12 @@ async fn a_client_asks_a_server_elsewhere_for_it() {
     let env: Environment = [("PROMPTYOSELF_URL", url.as_str())].into_iter().collect();
     let settings = Settings::load(&Flags::default(), &env).unwrap();
     let clock = Clock::system();
-    let remote = Remote::new(&settings.remote.unwrap(), Caller::Operator, clock).unwrap();
+    let remote = Remote::new(
+        &settings.remote.unwrap(),
+        promptyoself::models::Caller::Operator,
+        clock,
+    )
+    .unwrap();
     assert_eq!(remote.ask(&PAINT, &red()).await.unwrap(), painted());
 }
 
@@ -233,7 +237,7 @@ async fn whoever_may_not_ask_for_it_is_refused_before_anything_is_done() {
     let api = Api::new().await;
     let service = &api.world.service;
     assert_eq!(service.ask(&PAINT, &red()).await.unwrap(), painted());
-    let agent = Caller::Agent(AgentId::parse("agent-a").unwrap());
+    let agent = crate::world::known_agent("agent-a");
     let refused = service.for_caller(agent).ask(&PAINT, &red()).await;
     assert_eq!(refused.unwrap_err().code(), Code::NotPermitted);
 }

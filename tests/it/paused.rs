@@ -92,7 +92,7 @@ async fn a_run_of_a_paused_schedule_that_is_still_to_come_is_shown() {
     let made = world.every("agent-a", "p", "1h").await;
     world.service.pause(made.id, None).await.unwrap();
     let all = ListQuery {
-        agent_id: None,
+        agent: None,
         all: false,
         full: false,
         limit: 10,

@@ -130,7 +130,7 @@ fn table_of(sql: &str, name: &str) -> String {
 }
 
 /// What the schedulers ask of the database, by name. A new one belongs into [`work`].
-const ASKED: [&str; 32] = [
+const ASKED: [&str; 33] = [
     "adopt_touched",
     "beat",
     "claim_due",
@@ -143,6 +143,7 @@ const ASKED: [&str; 32] = [
     "hold_target",
     "known_times",
     "list_dead_owners",
+    "list_halted_targets",
     "list_held_targets",
     "list_oldest_due",
     "lock_owner",

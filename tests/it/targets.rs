@@ -266,6 +266,84 @@ async fn a_server_that_is_down_is_named_and_the_others_are_told_of() {
     assert!(!waiting(&usual).contains("work"), "{}", waiting(&usual));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_server_gets_nothing_and_delays_no_other() {
+    let scene = Scene::new().await;
+    let usual = scene.register(&scene.at_home, &[]).succeeded();
+    let named = scene
+        .register(&scene.at_work, &["--target", "work"])
+        .succeeded();
+    let refused = scene.run(&["halt", "--target", "moon"]);
+    assert_eq!(refused.code(), "target_unknown");
+    let halt = ["halt", "--target", "work", "--note", "moving"];
+    assert_eq!(scene.run(&halt).succeeded()["target"], "work");
+    scene.run_now(&usual["id"]);
+    scene.run_now(&named["id"]);
+    let told = "delivery to work has been halted";
+    let executed = scene.run(&["execute"]).succeeded();
+    assert_eq!(executed["executed"].as_array().unwrap().len(), 1);
+    assert!(executed["warning"].as_str().unwrap().contains(told));
+    assert_eq!(
+        (scene.home.received().len(), scene.work.received().len()),
+        (1, 0)
+    );
+
+    let doctor = scene.run(&["doctor"]).json;
+    let findings = doctor["findings"].as_array().unwrap();
+    let halted: Vec<_> = findings.iter().filter(|f| f["code"] == "halted").collect();
+    assert_eq!(halted.len(), 1, "{findings:?}");
+    assert!(halted[0]["problem"].as_str().unwrap().starts_with(told));
+    assert_eq!(halted[0]["mend"], "promptyoself halt --off --target work");
+
+    // What all are halted for is another matter.
+    scene.run(&["halt"]).succeeded();
+    let lifted = scene.run(&["halt", "--off"]).succeeded();
+    assert!(lifted["message"].as_str().unwrap().contains(told));
+    scene.run(&["execute"]).succeeded();
+    assert!(scene.work.received().is_empty());
+    let lifted = scene.run(&["halt", "--off", "--target", "work"]);
+    assert_eq!(lifted.succeeded()["halted"], false);
+    scene.run(&["execute"]).succeeded();
+    assert_eq!(scene.work.received().len(), 1);
+}
+
+/// Every answer that names an agent says of which server.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_an_agent_names_its_server() {
+    let scene = Scene::new().await;
+    let made = scene
+        .register(&scene.at_work, &["--target", "work"])
+        .succeeded();
+    scene.run_now(&made["id"]);
+    scene.run(&["execute"]).succeeded();
+    let history = scene.run(&["history"]).succeeded();
+    assert_eq!(history["occurrences"][0]["target"], "work");
+    let changes = scene.run(&["history", "--changes"]).succeeded();
+    for change in changes["changes"].as_array().unwrap() {
+        assert_eq!(change["target"], "work", "{change}");
+    }
+    let key = ["key", "create", "--agent-id", "work/agent-at-work"];
+    let key = scene.run(&key).succeeded();
+    assert_eq!(
+        (&key["name"], &key["target"]),
+        (&"work/agent-at-work".into(), &"work".into())
+    );
+    let refused = scene.run(&["key", "create", "--agent-id", "moon/agent-at-work"]);
+    assert_eq!(refused.code(), "target_unknown");
+    for (agent, count) in [
+        ("agent-at-work", 1),
+        ("work/agent-at-work", 1),
+        ("home/agent-at-work", 0),
+    ] {
+        for command in [&["list"][..], &["history"], &["pause", "--dry-run"]] {
+            let answer = scene
+                .run(&[command, &["--agent-id", agent]].concat())
+                .succeeded();
+            assert_eq!(answer["count"], count, "{command:?} {agent}: {answer}");
+        }
+    }
+}
+
 /// A server that answers everything with this status and these headers.
 async fn saying(head: &str) -> Raw {
     let answer = format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n");

@@ -1,7 +1,6 @@
 //! Uploading Python tools to Letta: only if the operator turned it on.
 
 use promptyoself::error::Code;
-use promptyoself::models::{AgentId, Caller};
 
 use crate::program::World;
 
@@ -68,7 +67,7 @@ async fn an_agent_may_upload_nothing() {
     let mut service = crate::world::World::new().await.service.clone();
     service.allow_upload = true;
     service.upload_tool(SOURCE, None, None).await.unwrap();
-    let agent = Caller::Agent(AgentId::parse("agent-a").unwrap());
+    let agent = crate::world::known_agent("agent-a");
     let service = service.for_caller(agent);
     let refused = service.upload_tool(SOURCE, None, None);
     assert_eq!(refused.await.unwrap_err().code(), Code::NotPermitted);

@@ -114,7 +114,7 @@ impl Stage {
     /// What became of one agent's prompts, the oldest first.
     pub async fn of(&self, agent: &AgentId) -> Vec<Occurrence> {
         let filter = HistoryFilter {
-            agent_id: Some(agent.clone()),
+            agent: Some(agent.clone().into()),
             limit: 1_000,
             ..HistoryFilter::default()
         };

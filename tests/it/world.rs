@@ -8,7 +8,8 @@ use promptyoself::clock::Clock;
 use promptyoself::error::Result;
 use promptyoself::letta_client::{Letta, Targets};
 use promptyoself::models::{
-    AgentId, HistoryFilter, Occurrence, Policy, ScheduleFilter, ScheduleType, State,
+    AgentAt, AgentId, Caller, HistoryFilter, LETTA, Occurrence, Policy, ScheduleFilter,
+    ScheduleType, State, TargetName,
 };
 use promptyoself::schedule::{Asked, LeftOut};
 use promptyoself::scheduler::{DeliveryReport, Mode, Scheduler, Settings};
@@ -66,6 +67,13 @@ impl<T: Letta + 'static> World<T> {
             settings: Settings::default(),
             folder,
         }
+    }
+
+    /// The same with another target beside its own, at which the same agents exist.
+    pub fn beside(self, other: Arc<dyn Letta>) -> Self {
+        let targets = Targets::new(self.target.clone(), vec![other]);
+        let service = self.service.with_targets(targets);
+        World { service, ..self }
     }
 
     /// The database file.
@@ -150,7 +158,7 @@ impl<T: Letta + 'static> World<T> {
     pub fn scheduler(&self, service: &Service) -> Scheduler {
         Scheduler {
             db: service.db.clone(),
-            targets: Targets::only(self.target.clone()),
+            targets: service.targets.clone(),
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: service.zone.clone(),
@@ -269,4 +277,14 @@ async fn open<T: Letta + 'static>(folder: &TempDir, target: &Arc<T>, clock: &Clo
         .await
         .unwrap()
         .0
+}
+
+/// An agent of the target that worlds have.
+pub fn agent_at(id: &str) -> AgentAt {
+    AgentAt::new(TargetName::new(LETTA), AgentId::parse(id).unwrap())
+}
+
+/// This agent as a caller.
+pub fn known_agent(id: &str) -> Caller {
+    Caller::Agent(agent_at(id))
 }

@@ -25,6 +25,8 @@ pub struct PurgeArgs {
     pub id: Option<String>,
 
     /// Remove texts of all schedules of this agent
+    ///
+    /// TARGET/AGENT is the agent of that server, and an id alone every agent with that id.
     #[arg(
         long,
         value_name = "AGENT",

@@ -48,7 +48,7 @@ impl Link<'_> {
         let mut json = json!({
             "status": "by_hand",
             "connected": false,
-            "agent_id": self.agent,
+            "agent_id": self.agent.id,
             "url": self.url.as_str(),
             "key_id": match key { Key::Made(id, _) => Some(id), _ => None },
             "letta_code": { "file": "~/.letta/settings.json", "content": letta_code },
@@ -72,7 +72,7 @@ impl Link<'_> {
         if let Some(shown) = headers(key).remove("Authorization") {
             server["headers"]["Authorization"] = shown;
         }
-        let mut entry = json!({ "agentId": self.agent, "mcpServers": [server] });
+        let mut entry = json!({ "agentId": self.agent.id, "mcpServers": [server] });
         if let Some(storage) = self.storage(&Value::Null) {
             entry["baseUrl"] = storage.into();
         }
@@ -81,7 +81,7 @@ impl Link<'_> {
 
     fn over_http(&self, key: &Key) -> Value {
         let mut headers = headers(key);
-        headers.insert("X-Agent-Id".to_owned(), self.agent.as_str().into());
+        headers.insert("X-Agent-Id".to_owned(), self.shown().into());
         json!({ "type": "http", "url": self.url.as_str(), "headers": headers })
     }
 
@@ -98,7 +98,7 @@ impl Link<'_> {
         })?;
         let mut env = json!({
             "PROMPTYOSELF_DB_PATH": absolute(&settings.database)?,
-            "PROMPTYOSELF_DEFAULT_AGENT_ID": self.agent,
+            "PROMPTYOSELF_DEFAULT_AGENT_ID": self.shown(),
             "LETTA_BASE_URL": settings.letta_url,
         });
         if let Some(file) = &settings.file {

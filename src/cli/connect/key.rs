@@ -48,14 +48,14 @@ impl Link<'_> {
                     message![
                         field("key"),
                         " is not a key of agent ",
-                        &self.agent,
+                        self.shown(),
                         ", and that agent will be able to read it: leave it out, and a key is \
                          created for it"
                     ],
                 )
                 .example(shell(format!(
                     "promptyoself key create --agent-id {}",
-                    self.agent
+                    self.shown()
                 )))),
             };
         }
@@ -68,7 +68,7 @@ impl Link<'_> {
         {
             return Ok(Key::Known(key.clone()));
         }
-        let name = format!("connect {}", self.agent);
+        let name = format!("connect {}", self.shown());
         let (id, key) = self.service.create_key(&name, Some(&self.agent)).await?;
         Ok(Key::Made(id, key))
     }
@@ -77,7 +77,7 @@ impl Link<'_> {
     async fn opens_for(&self, key: &SecretString) -> Result<Caller> {
         let credentials = Credentials {
             key: Some(key.clone()),
-            agent_id: None,
+            agent: None,
         };
         self.service.identify(&credentials).await
     }

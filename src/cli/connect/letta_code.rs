@@ -15,7 +15,7 @@ use super::skill::{Skill, skill, unusable};
 use crate::cli::output::{Reply, Text};
 use crate::cli::plugin::files::{read_if_there, write_if_changed};
 use crate::error::{Code, Error, Result};
-use crate::letta_client::{Letta, RefusalKind, Target};
+use crate::letta_client::RefusalKind;
 use crate::models::AgentId;
 
 /// How the ids of agents begin that Letta Code itself keeps.
@@ -78,7 +78,7 @@ impl Link<'_> {
         skill.check_ours()?;
         self.merged(&settings, &Key::None)?;
         let key = self
-            .choose_key(shown, settings.key_of(&self.agent).as_ref())
+            .choose_key(shown, settings.key_of(&self.agent.id).as_ref())
             .await?;
         match self.write(&settings, &skill, &key) {
             Ok(files) => self.written(&settings, &skill, &key, &files, warning),
@@ -123,7 +123,7 @@ impl Link<'_> {
             "Agent {} has the tools of {} ({}), and every agent of Letta Code on this machine has the \
              skill {SERVER} ({}). Restart the App Server before it is used again: it keeps its \
              settings in memory, and would write them over what was added",
-            self.agent,
+            self.shown(),
             self.url,
             settings.path.display(),
             skill.file.display()
@@ -134,7 +134,7 @@ impl Link<'_> {
         let mut json = json!({
             "status": "success",
             "connected": true,
-            "agent_id": self.agent,
+            "agent_id": self.agent.id,
             "url": self.url.as_str(),
             "key_id": match key { Key::Made(id, _) => Some(id), _ => None },
             "files": files,
@@ -153,14 +153,17 @@ impl Link<'_> {
     /// Refuses an agent that no server knows. The App Server may be stopped for the change of its
     /// settings, so a server that doesn't answer is only a warning.
     async fn check_agent(&self) -> Result<Option<String>> {
-        let letta = self.ctx.letta()?;
-        match letta.get_agent(&self.agent).await {
+        let letta = self.service.targets.get(self.agent.target.as_str());
+        let letta = letta.unwrap_or(&self.service.letta);
+        match letta.get_agent(&self.agent.id).await {
             Ok(_) => Ok(None),
             Err(r) if r.kind == RefusalKind::TargetTrouble => Ok(Some(format!(
                 "whether agent {} exists could not be checked: {}",
-                self.agent, r.text
+                self.agent.id, r.text
             ))),
-            Err(r) => Err(r.into_error(&format!("find the agent {}", self.agent), &letta.name())),
+            Err(r) => {
+                Err(r.into_error(&format!("find the agent {}", self.agent.id), &letta.name()))
+            }
         }
     }
 
@@ -175,10 +178,11 @@ impl Link<'_> {
         let server = self.letta_code_server(key);
         let storage = self.storage(&settings.content);
         let content = settings.content.clone();
-        let after = with_server(content, self.agent.as_str(), storage, &server).map_err(|odd| {
-            let why = format!("its {odd} has another form than Letta Code's");
-            unusable("change", &settings.path, why)
-        })?;
+        let after =
+            with_server(content, self.agent.id.as_str(), storage, &server).map_err(|odd| {
+                let why = format!("its {odd} has another form than Letta Code's");
+                unusable("change", &settings.path, why)
+            })?;
         Ok(match &settings.text {
             // Otherwise its order and its spaces would change.
             Some(text) if after == settings.content => text.clone(),
@@ -189,7 +193,7 @@ impl Link<'_> {
     /// The storage that has the agent, as Letta Code's settings name it: a folder of this machine, or
     /// the address of a server. They leave out Letta Cloud.
     pub(super) fn storage(&self, settings: &Value) -> Option<String> {
-        if self.agent.as_str().starts_with(LOCAL) {
+        if self.agent.id.as_str().starts_with(LOCAL) {
             let folder = self.letta_folder()?.join("lc-local-backend");
             return Some(format!("local:{}", folder.display()));
         }
@@ -208,7 +212,7 @@ impl Link<'_> {
             let bearer = format!("Bearer {}", secret.expose_secret());
             headers.insert("Authorization".to_owned(), bearer.into());
         }
-        headers.insert("X-Agent-Id".to_owned(), self.agent.as_str().into());
+        headers.insert("X-Agent-Id".to_owned(), self.shown().into());
         headers.insert(
             "X-Conversation-Id".to_owned(),
             "${LETTA_CONVERSATION_ID}".into(),

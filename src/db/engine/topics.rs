@@ -36,7 +36,7 @@ impl Topic {
     /// The topic of a change, if it has one.
     fn of(action: Action, table: &str) -> Option<Topic> {
         match (table, action) {
-            ("schedules" | "occurrences" | "halt", _) => Some(Topic::Due),
+            ("schedules" | "occurrences" | "halt" | "halted_targets", _) => Some(Topic::Due),
             // Whoever delivers it changes it, too, but nobody waits for that.
             ("outbox", Action::SQLITE_INSERT) => Some(Topic::Outbox),
             _ => None,

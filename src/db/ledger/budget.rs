@@ -8,12 +8,12 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::budget::{self, OfAll};
 use crate::db::statements::schedules;
 use crate::error::{Code, Error, Result, call};
-use crate::models::{AgentId, Allowance};
+use crate::models::{AgentAt, Allowance};
 
 /// Refuses another live schedule if the agent (which is locked) has as many as it may have.
 pub(in crate::db) fn refuse_too_many(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     most: Option<i64>,
 ) -> sql::Result<Result<()>> {
     let Some(most) = most else { return Ok(Ok(())) };
@@ -21,6 +21,7 @@ pub(in crate::db) fn refuse_too_many(
     if live < most {
         return Ok(Ok(()));
     }
+    let agent = tx.targets().show(agent);
     Ok(Err(Error::new(
         Code::BudgetExceeded,
         format!(
@@ -28,14 +29,14 @@ pub(in crate::db) fn refuse_too_many(
              that are no longer needed"
         ),
     )
-    .example(call("list").with("agent_id", agent.as_str()))))
+    .example(call("list").with("agent_id", agent))))
 }
 
 /// Refuses a registration beyond the budget of the agent (which is locked), and otherwise counts it
 /// with the transaction.
 pub(in crate::db) fn count(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     uid: Uuid,
     allowance: &Allowance,
     now: Timestamp,
@@ -50,8 +51,9 @@ pub(in crate::db) fn count(
     let made = budget::count_registered(tx, agent, since)?;
     if made >= allowance.registrations {
         return Ok(Err(too_many(format!(
-            "{made} schedules were registered for agent {agent} in the last 24 hours (including \
-             cancelled ones); the limit is {}",
+            "{made} schedules were registered for agent {} in the last 24 hours (including cancelled \
+             ones); the limit is {}",
+            tx.targets().show(agent),
             allowance.registrations
         ))));
     }

@@ -6,7 +6,7 @@ use crate::db::Db;
 use crate::db::sql;
 use crate::db::statements::{by_uid, payloads};
 use crate::error::Result;
-use crate::models::{AgentId, Occurrence, PromptSchedule};
+use crate::models::{AgentAt, Occurrence, PromptSchedule};
 
 impl Db {
     /// The schedule with a uid, and whether anything of it is still to be sent.
@@ -20,7 +20,7 @@ impl Db {
     /// An agent's schedules of which anything is still to be sent, by id, after the id given.
     pub async fn list_live_schedules(
         &self,
-        agent: &AgentId,
+        agent: &AgentAt,
         after: i64,
         limit: u32,
     ) -> Result<Vec<PromptSchedule>> {
@@ -36,7 +36,7 @@ impl Db {
     pub async fn list_sent(
         &self,
         uid: Uuid,
-        agent: &AgentId,
+        agent: &AgentAt,
         limit: u32,
         offset: u32,
     ) -> Result<Vec<Occurrence>> {

@@ -10,14 +10,15 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::changes::{self, Made};
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
-use crate::models::{By, Change, ChangeQuery, Operation, PromptSchedule};
+use crate::models::{By, Change, ChangeQuery, Operation, PromptSchedule, TargetName};
 
-/// The schedule that a change is about, if any.
+/// The schedule or the target that a change is about, if any.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::db) struct About<'a> {
     pub(in crate::db) id: Option<i64>,
     pub(in crate::db) uid: Option<Uuid>,
     pub(in crate::db) agent_id: Option<&'a str>,
+    pub(in crate::db) target: Option<&'a TargetName>,
 }
 
 impl<'a> About<'a> {
@@ -27,6 +28,15 @@ impl<'a> About<'a> {
             id: Some(schedule.id),
             uid: schedule.uid,
             agent_id: Some(&schedule.agent_id),
+            target: schedule.target.as_ref(),
+        }
+    }
+
+    /// A change that is about a target.
+    pub(in crate::db) fn target(target: &'a TargetName) -> Self {
+        About {
+            target: Some(target),
+            ..About::default()
         }
     }
 
@@ -94,6 +104,7 @@ pub(in crate::db) fn note_change(
         schedule_id: about.id,
         uid: about.uid,
         agent_id: about.agent_id,
+        target: about.target,
         what,
     };
     changes::insert(tx, &made, now)

@@ -21,7 +21,8 @@ use crate::db::statements::schedules::write_lifecycle;
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{
-    Claim, ClaimTerms, DueSchedule, Job, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State,
+    Claim, ClaimTerms, DueSchedule, Job, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType,
+    State, TargetName,
 };
 use crate::schedule::{Division, Range, Timetable, remaining, timetable_of};
 
@@ -48,7 +49,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Claim> {
         let tried = match self.try_claim_due(due, lane, terms, now).await {
-            Err(Fault::Row(reason)) => self.break_due(due, &reason, now).await,
+            Err(Fault::Row(reason)) => self.break_due(due, lane, &reason, now).await,
             tried => tried,
         };
         self.answered(CLAIM_DUE, tried)
@@ -103,7 +104,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Claim, Fault> {
         lock_schedule_as_it_is(tx, due.id)?;
-        let Some(schedule) = claims::fetch_claimable(tx, due)? else {
+        let Some(schedule) = claims::fetch_claimable(tx, due, &lane.target())? else {
             return Ok(Claim::Gone);
         };
         // Its position in the lane was that of the instant it was seen with.
@@ -138,7 +139,7 @@ impl Db {
         let next_run = advance(tx, &schedule, lane, &timetable, &division)?;
         let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
             && now.duration_since(first) > terms.once_max_lateness;
-        for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
+        for unsent in unsent_of(&schedule, due.uid, &lane.target(), &division, too_late) {
             unsent.record(tx, now)?;
         }
         let Some(intended_at) = division.sent.filter(|_| !too_late) else {
@@ -190,15 +191,16 @@ impl Db {
     async fn break_due(
         &self,
         due: &DueSchedule,
+        lane: &Lane,
         reason: &str,
         now: Timestamp,
     ) -> Result<Claim, Fault> {
-        let due = due.to_owned();
+        let (due, target) = (due.to_owned(), lane.target());
         let reason = reason.to_owned();
         let broken = self.claim("mark a schedule as broken", move |tx| {
             let (due, reason) = (&due, &reason);
             lock_schedule_as_it_is(tx, due.id)?;
-            let Some(schedule) = claims::fetch_claimable(tx, due)? else {
+            let Some(schedule) = claims::fetch_claimable(tx, due, &target)? else {
                 return Ok(Claim::Gone);
             };
             write_lifecycle(tx, schedule.id, Lifecycle::Broken, Some(reason))?;
@@ -232,12 +234,14 @@ pub(in crate::db) fn tell_start(
 fn unsent_of<'a>(
     schedule: &'a PromptSchedule,
     uid: Uuid,
+    target: &'a TargetName,
     division: &Division,
     too_late: bool,
 ) -> Vec<Unsent<'a>> {
     let unsent = |range: Range, state, reason| Unsent {
         uid,
         agent_id: &schedule.agent_id,
+        target: Some(target),
         first_at: range.first,
         newest: range.newest,
         count: range.count,

@@ -38,7 +38,11 @@ impl Db {
         doing: &str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        match self.engine.write(self.owner, job).await {
+        match self
+            .engine
+            .write(self.owner, self.knowing_targets(job))
+            .await
+        {
             Ok(claimed) => Ok(claimed),
             Err(Failure::Job(fault)) => Err(fault),
             Err(other) => Err(Fault::Transaction(self.broken_off(doing, other))),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::halt::halts_of_targets;
 use crate::db::Db;
 use crate::db::sqlite::filesystem::Sizes;
 use crate::db::statements::gauges::{self, Count};
@@ -18,6 +19,7 @@ impl Db {
         let path = self.path.clone();
         self.read("read its gauges", move |tx| {
             let held = schedulers::list_held(tx)?;
+            let halted = halts_of_targets(tx)?;
             let oldest = [
                 gauges::fetch_oldest_due(tx, now)?,
                 gauges::fetch_oldest_waiting(tx)?,
@@ -34,6 +36,7 @@ impl Db {
             Ok(Gauges {
                 oldest_due: oldest.filter(|since| *since <= now),
                 held,
+                halted,
                 schedules,
                 incidents,
                 outbox,

@@ -1,4 +1,4 @@
-//! Halting: nothing is sent until the halt is lifted.
+//! Halting: nothing is sent, or nothing to a target, until the halt is lifted.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,15 +7,14 @@ use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::halt::{self, Stored};
 use crate::error::Result;
-use crate::models::{Halt, Operation};
+use crate::models::{Halt, Operation, TargetName};
 
 /// The existence of the row is the halt; its content is for people.
-impl From<Stored> for Halt {
-    fn from(stored: Stored) -> Self {
-        Halt {
-            since: stored.since.unwrap_or_default(),
-            note: stored.note,
-        }
+fn halt_of(target: Option<TargetName>, stored: Stored) -> Halt {
+    Halt {
+        target,
+        since: stored.since.unwrap_or_default(),
+        note: stored.note,
     }
 }
 
@@ -33,7 +32,7 @@ impl Db {
                 let what = note.map(|_| "note");
                 note_change(tx, &db.by, Operation::Halt, About::none(), what, now)?;
             }
-            Ok(Halt::from(stored))
+            Ok(halt_of(None, stored))
         })
         .await
     }
@@ -52,18 +51,75 @@ impl Db {
             give_time_back(tx, Deadline::Expiry, None, by)?;
             let none = About::none();
             note_change(tx, &db.by, Operation::LiftHalt, none, None, now)?;
-            Ok(Some(Halt::from(stored)))
+            Ok(Some(halt_of(None, stored)))
         })
         .await
     }
 
-    /// The halt, if there is one.
-    pub async fn get_halt(&self) -> Result<Option<Halt>> {
-        self.read("look whether delivery is halted", move |tx| {
-            Ok(halt::fetch(tx)?.map(Halt::from))
+    /// Halts delivery to a target, as [`Db::halt`] does all.
+    pub async fn halt_target(
+        &self,
+        target: &TargetName,
+        note: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Halt> {
+        let (target, note) = (target.clone(), note.map(str::to_owned));
+        let db = self.clone();
+        self.write("halt delivery to a target", move |tx| {
+            let note = note.as_deref();
+            let was_halted = halt::is_halted(tx, &target)?;
+            let stored = halt::upsert_target(tx, &target, note, now)?;
+            if !was_halted || note.is_some() {
+                let (about, what) = (About::target(&target), note.map(|_| "note"));
+                note_change(tx, &db.by, Operation::Halt, about, what, now)?;
+            }
+            Ok(halt_of(Some(target.clone()), stored))
         })
         .await
     }
+
+    /// Lifts the halt of a target, and extends the deadlines of what waits for it. While all delivery
+    /// was halted, too, they are extended by that time twice: rather too long than too short.
+    /// Returns the halt that was lifted.
+    pub async fn lift_target(&self, target: &TargetName, now: Timestamp) -> Result<Option<Halt>> {
+        let target = target.clone();
+        let db = self.clone();
+        self.write("start delivery to a target again", move |tx| {
+            let Some(stored) = halt::delete_target(tx, &target)? else {
+                return Ok(None);
+            };
+            let by = now.duration_since(stored.since.unwrap_or(now));
+            give_time_back(tx, Deadline::Expiry, Some(target.as_str()), by)?;
+            let about = About::target(&target);
+            note_change(tx, &db.by, Operation::LiftHalt, about, None, now)?;
+            Ok(Some(halt_of(Some(target.clone()), stored)))
+        })
+        .await
+    }
+
+    /// The halts of targets, by name.
+    pub async fn list_halted_targets(&self) -> Result<Vec<Halt>> {
+        self.read("look which targets are halted", move |tx| {
+            Ok(halts_of_targets(tx)?)
+        })
+        .await
+    }
+
+    /// The halt of all delivery, if there is one.
+    pub async fn get_halt(&self) -> Result<Option<Halt>> {
+        self.read("look whether delivery is halted", move |tx| {
+            Ok(halt::fetch(tx)?.map(|stored| halt_of(None, stored)))
+        })
+        .await
+    }
+}
+
+/// The halts of targets, by name.
+pub(in crate::db) fn halts_of_targets(tx: &Tx<'_>) -> sql::Result<Vec<Halt>> {
+    let halts = halt::list_targets(tx)?.into_iter();
+    Ok(halts
+        .map(|(target, stored)| halt_of(Some(target), stored))
+        .collect())
 }
 
 /// A deadline of an open occurrence.

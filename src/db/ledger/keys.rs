@@ -6,23 +6,23 @@ use super::changes::{About, note_change};
 use crate::db::Db;
 use crate::db::statements::keys;
 use crate::error::Result;
-use crate::models::{AgentId, Operation, StoredKey};
+use crate::models::{AgentAt, Operation, StoredKey};
 
 impl Db {
     /// Stores a key by its hash. Returns its id.
     pub async fn add_key(
         &self,
         name: &str,
-        agent_id: Option<&AgentId>,
+        agent: Option<&AgentAt>,
         hash: &str,
         now: Timestamp,
     ) -> Result<i64> {
-        let (name, agent_id, hash) = (name.to_owned(), agent_id.cloned(), hash.to_owned());
+        let (name, agent, hash) = (name.to_owned(), agent.cloned(), hash.to_owned());
         let db = self.clone();
         self.write("store the key", move |tx| {
-            let id = keys::insert(tx, &name, agent_id.as_ref(), &hash, now)?;
-            let what = match &agent_id {
-                Some(agent) => format!("key {id}, {name}, for {agent}"),
+            let id = keys::insert(tx, &name, agent.as_ref(), &hash, now)?;
+            let what = match &agent {
+                Some(agent) => format!("key {id}, {name}, for {}", tx.targets().show(agent)),
                 None => format!("key {id}, {name}"),
             };
             let (none, what) = (About::none(), Some(what.as_str()));

@@ -23,7 +23,7 @@
 use std::fmt;
 
 use crate::db::sql::{self, Tx};
-use crate::models::{AgentId, Lane};
+use crate::models::{AgentAt, Lane};
 
 /// What is locked until the transaction ends.
 enum Lock<'a> {
@@ -31,7 +31,7 @@ enum Lock<'a> {
     ScheduleOfOccurrence(i64),
     Lane(&'a Lane),
     LaneOfOccurrence(i64),
-    Agent(&'a AgentId),
+    Agent(&'a AgentAt),
     AllAgents,
     Subject(&'a str),
 }
@@ -79,7 +79,7 @@ pub(in crate::db) fn lock_lane_of(tx: &Tx<'_>, occurrence_id: i64) -> sql::Resul
 }
 
 /// Locks an agent.
-pub(in crate::db) fn lock_agent(tx: &Tx<'_>, agent: &AgentId) -> sql::Result<()> {
+pub(in crate::db) fn lock_agent(tx: &Tx<'_>, agent: &AgentAt) -> sql::Result<()> {
     take(tx, &Lock::Agent(agent))
 }
 
@@ -101,6 +101,7 @@ mod tests {
     use crate::db::Db;
     use crate::db::ledger::current::lock_schedule;
     use crate::error::Code;
+    use crate::models::{AgentId, TargetName};
     use crate::schedule::Zone;
 
     type Take = fn(&Tx<'_>) -> sql::Result<()>;
@@ -111,7 +112,10 @@ mod tests {
         |tx| lock_schedule_of(tx, 1),
         |tx| lock_lane(tx, &Lane::new("lane")),
         |tx| lock_lane_of(tx, 1),
-        |tx| lock_agent(tx, &AgentId::parse("agent-a").unwrap()),
+        |tx| {
+            let id = AgentId::parse("agent-a").unwrap();
+            lock_agent(tx, &AgentAt::new(TargetName::new("home"), id))
+        },
         lock_all_agents,
         |tx| lock_subject(tx, "subject"),
     ];

@@ -12,11 +12,11 @@ use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::manual::{self, Run};
 use crate::error::Result;
-use crate::models::{AgentId, Lane, Lifecycle, ManualRun, Operation, PromptSchedule, RequestKey};
+use crate::models::{AgentAt, Lane, Lifecycle, ManualRun, Operation, PromptSchedule, RequestKey};
 
 impl Db {
     /// How many manual runs were requested for an agent since a time.
-    pub async fn count_runs_by_hand(&self, agent: &AgentId, since: Timestamp) -> Result<i64> {
+    pub async fn count_runs_by_hand(&self, agent: &AgentAt, since: Timestamp) -> Result<i64> {
         let agent = agent.to_owned();
         self.read("count the runs by hand", move |tx| {
             Ok(manual::count(tx, &agent, since)?)

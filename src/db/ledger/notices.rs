@@ -14,7 +14,7 @@ use super::incidents::close_incident;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents::{self, Open};
 use crate::db::statements::notices;
-use crate::models::IncidentKind;
+use crate::models::{IncidentKind, Lane};
 
 pub(in crate::db) use self::lifecycle::follow_lifecycle;
 pub(in crate::db) use self::verdict::{Settled, follow_verdict, is_one_of_many};
@@ -36,8 +36,9 @@ struct Outlook {
     has_paused: bool,
 }
 
-/// Closes the incidents of an agent that have ended, judging by its schedules. `outcome` describes
-/// the end of an incident if it knows better. Returns how many were closed.
+/// Closes the incidents of an agent that have ended, judging by its schedules: if several targets
+/// know its id, each incident by those of its own target. `outcome` describes the end of an incident
+/// if it knows better. Returns how many were closed.
 fn close_of_ended(
     tx: &Tx<'_>,
     agent_id: &str,
@@ -45,15 +46,13 @@ fn close_of_ended(
     now: Timestamp,
 ) -> sql::Result<u64> {
     let open = incidents::list_of_agent(tx, agent_id)?;
-    if open.is_empty() {
-        return Ok(0);
-    }
-    let outlook = Outlook {
-        goes_on: notices::goes_on(tx, agent_id)?,
-        has_paused: notices::has_paused(tx, agent_id)?,
-    };
     let mut closed = 0;
     for incident in &open {
+        let target = &Lane::new(&incident.subject).target();
+        let outlook = Outlook {
+            goes_on: notices::goes_on(tx, agent_id, target)?,
+            has_paused: notices::has_paused(tx, agent_id, target)?,
+        };
         if let Some(usual) = end_of_agents(incident.kind, outlook) {
             let outcome = outcome(incident).unwrap_or_else(|| usual.to_owned());
             close_incident(tx, incident.kind, &incident.subject, &outcome, now)?;

@@ -39,7 +39,7 @@ pub(in crate::db) fn queue_notice(
     let Some(mut incident) = incidents::fetch(tx, incident_id)? else {
         return Ok(());
     };
-    incident.text = incident.describe(outcome.as_deref());
+    incident.text = incident.describe(tx.targets(), outcome.as_deref());
     let notice = Notice {
         id: format!("{install_id}/{incident_id}/{event}"),
         event,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::revisions::{end_revision, fresh_instants, record_passed};
 use crate::db::sql::{self, Tx};
 use crate::db::statements::plans::{self, SettledRange};
-use crate::models::{Lifecycle, Plan, PromptSchedule, State};
+use crate::models::{Lifecycle, Plan, PromptSchedule, State, TargetName};
 use crate::schedule::{Fresh, Passed, Timetable, remaining};
 
 /// Why an instant of a paused schedule is not sent.
@@ -138,6 +138,7 @@ fn record_range(
     let unsent = Unsent {
         uid,
         agent_id: &schedule.agent_id,
+        target: schedule.target.as_ref(),
         first_at: first,
         newest: passed.newest,
         count: passed.count,
@@ -158,6 +159,7 @@ fn take_repetitions(tx: &Tx<'_>, uid: Uuid, taken: u64) -> sql::Result<()> {
 pub(in crate::db) struct Unsent<'a> {
     pub(in crate::db) uid: Uuid,
     pub(in crate::db) agent_id: &'a str,
+    pub(in crate::db) target: Option<&'a TargetName>,
     pub(in crate::db) first_at: Timestamp,
     pub(in crate::db) newest: Timestamp,
     pub(in crate::db) count: u64,
@@ -181,6 +183,7 @@ impl Unsent<'_> {
         let range = SettledRange {
             uid: self.uid,
             agent_id: self.agent_id,
+            target: self.target,
             first: fresh.first,
             newest: fresh.newest,
             count: to_i64(fresh.count),

@@ -14,7 +14,7 @@ use crate::db::statements::payloads;
 use crate::db::statements::purge::{self, PurgeFilter};
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
-use crate::models::{AgentId, By, Operation, PurgeReport, PurgeScope};
+use crate::models::{By, NamedAgent, Operation, PurgeReport, PurgeScope, TargetName};
 
 const DOING: &str = "purge texts";
 
@@ -39,8 +39,8 @@ impl Db {
                 before,
                 ..PurgeFilter::default()
             },
-            PurgeScope::Agent(agent_id) => PurgeFilter {
-                agent_id: Some(agent_id),
+            PurgeScope::Agent(agent) => PurgeFilter {
+                agent: Some(agent),
                 before,
                 ..PurgeFilter::default()
             },
@@ -140,13 +140,17 @@ impl Db {
                 Some(uid) => purge::fetch_schedule(tx, uid)?,
                 None => None,
             };
-            let owner = schedule.as_ref().and_then(|s| s.agent_id.clone());
-            let agent_id = filter.agent_id.as_ref().map(AgentId::to_string);
+            let (id, agent_id, target) = match (schedule, filter.agent.clone()) {
+                (Some(schedule), _) => (schedule.id, schedule.agent_id, schedule.target),
+                (None, Some(NamedAgent { id, target })) => (None, Some(id.to_string()), target),
+                (None, None) => (None, None, None),
+            };
             Ok(Noting {
                 by: by.clone(),
-                id: schedule.and_then(|s| s.id),
+                id,
                 uid: filter.uid,
-                agent_id: owner.or(agent_id),
+                agent_id,
+                target,
                 noted: Noted::default(),
                 now,
             })
@@ -162,6 +166,7 @@ struct Noting {
     id: Option<i64>,
     uid: Option<Uuid>,
     agent_id: Option<String>,
+    target: Option<TargetName>,
     noted: Noted,
     now: Timestamp,
 }
@@ -173,6 +178,7 @@ impl Noting {
             id: self.id,
             uid: self.uid,
             agent_id: self.agent_id.as_deref(),
+            target: self.target.as_ref(),
         };
         self.noted
             .note(tx, &self.by, Operation::Purge, about, summary, self.now)?;

@@ -20,8 +20,8 @@ use crate::error::{Code, Error, Result, call, message, quoted};
 use crate::ids::new_id;
 use crate::limits;
 use crate::models::{
-    AgentId, Cancellation, Lifecycle, NamedSchedule, NewSchedule, Operation, PromptSchedule,
-    ScheduleFilter, State,
+    AgentAt, Cancellation, Lifecycle, NamedAgent, NamedSchedule, NewSchedule, Operation,
+    PromptSchedule, ScheduleFilter, State,
 };
 use crate::schedule::timetable_of;
 
@@ -36,14 +36,16 @@ impl Db {
         let db = self.clone();
         self.write("add the schedule", move |tx| {
             let new = &new;
-            lock_agent(tx, &new.agent_id)?;
+            let target = new.target.as_ref().unwrap_or(&tx.targets().default);
+            let agent = &AgentAt::new(target.clone(), new.agent_id.clone());
+            lock_agent(tx, agent)?;
             if let Some(id) = effect_of(tx, new.request.as_ref())? {
                 return Ok(id);
             }
-            refuse_taken_name(tx, &new.agent_id, new.name.as_deref(), None)??;
+            refuse_taken_name(tx, agent, new.name.as_deref(), None)??;
             let uid = new_id();
             if let Some(allowance) = &new.allowance {
-                budget::count(tx, &new.agent_id, uid, allowance, now)??;
+                budget::count(tx, agent, uid, allowance, now)??;
             }
             let payload = match &new.payload {
                 Some(payload) => Some(store_payload(tx, &payload.to_stored())?),
@@ -56,6 +58,7 @@ impl Db {
                 id: Some(id),
                 uid: Some(uid),
                 agent_id: Some(new.agent_id.as_str()),
+                target: new.target.as_ref(),
             };
             let kind = Some(new.plan.schedule_type.as_str());
             note_change(tx, &db.by, Operation::Register, made, kind, now)?;
@@ -104,10 +107,10 @@ impl Db {
     }
 
     /// How many schedules, of one agent or of all, can't be read.
-    pub async fn count_broken(&self, agent_id: Option<&AgentId>) -> Result<i64> {
-        let agent_id = agent_id.cloned();
+    pub async fn count_broken(&self, agent: Option<&NamedAgent>) -> Result<i64> {
+        let agent = agent.cloned();
         self.read("count the broken schedules", move |tx| {
-            Ok(schedules::count_broken(tx, agent_id.as_ref())?)
+            Ok(schedules::count_broken(tx, agent.as_ref())?)
         })
         .await
     }
@@ -122,12 +125,12 @@ impl Db {
     /// The agent's live schedule with this name.
     pub async fn get_schedule_by_name(
         &self,
-        agent_id: &AgentId,
+        agent: &AgentAt,
         name: &str,
     ) -> Result<Option<PromptSchedule>> {
-        let (agent_id, name) = (agent_id.to_owned(), name.to_owned());
+        let (agent, name) = (agent.to_owned(), name.to_owned());
         self.read("look for the name", move |tx| {
-            Ok(schedules::fetch_by_name(tx, &agent_id, &name)?)
+            Ok(schedules::fetch_by_name(tx, &agent, &name)?)
         })
         .await
     }
@@ -135,15 +138,13 @@ impl Db {
     /// The newest active schedules of an agent that send this prompt, among its newest `looked_at`.
     pub async fn list_with_prompt(
         &self,
-        agent_id: &AgentId,
+        agent: &AgentAt,
         prompt: &str,
         looked_at: i64,
     ) -> Result<Vec<PromptSchedule>> {
-        let (agent_id, prompt) = (agent_id.to_owned(), prompt.to_owned());
+        let (agent, prompt) = (agent.to_owned(), prompt.to_owned());
         self.read("look for the same prompt", move |tx| {
-            Ok(schedules::list_with_prompt(
-                tx, &agent_id, &prompt, looked_at,
-            )?)
+            Ok(schedules::list_with_prompt(tx, &agent, &prompt, looked_at)?)
         })
         .await
     }
@@ -152,11 +153,11 @@ impl Db {
     pub async fn find_named(
         &self,
         name: &str,
-        agent_id: Option<&AgentId>,
+        agent: Option<&NamedAgent>,
     ) -> Result<Vec<NamedSchedule>> {
-        let (agent_id, name) = (agent_id.cloned(), name.to_owned());
+        let (agent, name) = (agent.cloned(), name.to_owned());
         self.read("look for the name", move |tx| {
-            Ok(schedules::list_named(tx, &name, agent_id.as_ref())?)
+            Ok(schedules::list_named(tx, &name, agent.as_ref())?)
         })
         .await
     }
@@ -194,7 +195,7 @@ impl Db {
 /// Refuses a name that another live schedule of the agent (which is locked) has.
 pub(in crate::db) fn refuse_taken_name(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     name: Option<&str>,
     own_id: Option<i64>,
 ) -> sql::Result<Result<()>> {
@@ -205,7 +206,9 @@ pub(in crate::db) fn refuse_taken_name(
     Ok(Err(Error::new(
         Code::NameTaken,
         message![
-            "agent {agent} already has a live schedule named ",
+            "agent ",
+            tx.targets().show(agent),
+            " already has a live schedule named ",
             quoted(name),
             ": it is {id}"
         ],

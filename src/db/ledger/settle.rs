@@ -16,7 +16,7 @@ use crate::db::statements::control::write_pause;
 use crate::db::statements::{attempts, settle};
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::models::{By, IncidentKind, Operation, Settlement, Verdict};
+use crate::models::{By, IncidentKind, Lane, Operation, Settlement, Verdict};
 
 impl Db {
     /// Records a verdict on an occurrence that is being sent or whose outcome is unknown. Returns
@@ -170,10 +170,12 @@ fn pause_failing(
     now: Timestamp,
 ) -> sql::Result<()> {
     write_pause(tx, schedule_id, Some(&pause.note), None, now)?;
+    let target = Lane::new(settled.lane).target();
     let about = About {
         id: Some(schedule_id),
         uid: settled.uid.parse().ok(),
         agent_id: Some(settled.agent_id),
+        target: Some(&target),
     };
     let (by, what) = (By::scheduler(), Some(pause.what.as_str()));
     note_change(tx, &by, Operation::Pause, about, what, now)?;

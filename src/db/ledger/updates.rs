@@ -16,7 +16,7 @@ use crate::db::statements::schedules::write_plan;
 use crate::db::statements::updates;
 use crate::error::Result;
 use crate::models::{
-    AgentId, Lifecycle, Operation, Plan, Policy, PromptSchedule, ScheduleUpdate, State,
+    AgentAt, AgentId, Lifecycle, Operation, Plan, Policy, PromptSchedule, ScheduleUpdate, State,
 };
 use crate::schedule::timetable_of;
 
@@ -70,21 +70,21 @@ fn write_update(
     now: Timestamp,
 ) -> sql::Result<Result<()>> {
     let id = schedule.id;
-    let agent = match &update.agent_id {
-        Some(agent) => agent.clone(),
-        None => match AgentId::parse(&schedule.agent_id) {
-            Ok(agent) => agent,
-            Err(e) => return Ok(Err(e)),
-        },
+    let usual = &tx.targets().default;
+    let before = schedule.target.as_ref().unwrap_or(usual);
+    let target = update.target.as_ref().unwrap_or(before);
+    let id_before = AgentId::parse(&schedule.agent_id);
+    let agent = match (&update.agent_id, &id_before) {
+        (Some(agent), _) | (None, Ok(agent)) => AgentAt::new(target.clone(), agent.clone()),
+        (None, Err(_)) => return Ok(id_before.map(drop)),
     };
+    let is_other = target != before || agent.id.as_str() != schedule.agent_id;
     let name = update.name.as_deref().or(schedule.name.as_deref());
     lock_agent(tx, &agent)?;
     if let Err(e) = refuse_taken_name(tx, &agent, name, Some(id))? {
         return Ok(Err(e));
     }
-    if agent.as_str() != schedule.agent_id
-        && let Err(e) = budget::refuse_too_many(tx, &agent, update.most_schedules)?
-    {
+    if is_other && let Err(e) = budget::refuse_too_many(tx, &agent, update.most_schedules)? {
         return Ok(Err(e));
     }
     let (agent, prompt) = (update.agent_id.as_ref(), update.prompt_text.as_deref());

@@ -71,6 +71,7 @@ impl Db {
             path: Arc::new(path),
             install_id,
             zone,
+            targets: Arc::default(),
             by: Arc::default(),
             settle_failures: Arc::default(),
         })

@@ -167,6 +167,7 @@ fn settle_in(tx: &Tx<'_>, id: i64, now: Timestamp, report: &mut UpgradeReport) -
         let missed = Unsent {
             uid,
             agent_id: &row.agent_id,
+            target: None,
             first_at: due,
             newest: due,
             count: 1,

@@ -3,20 +3,24 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::db::sql::{self, Tx, statement};
+use crate::db::sql::{self, Tx, at_target, statement};
 use crate::db::time::DbTime;
-use crate::models::AgentId;
+use crate::models::AgentAt;
 
 /// How many schedules were registered for an agent after a time.
 pub(in crate::db) fn count_registered(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     since: Timestamp,
 ) -> sql::Result<i64> {
-    statement!("SELECT count(*) FROM registrations WHERE agent_id = $1 AND made_at > $2")
-        .bind(agent.as_str())
-        .bind(DbTime(since))
-        .one(tx)
+    statement!(
+        "SELECT count(*) FROM registrations WHERE agent_id = $1 AND made_at > $4 AND ",
+        at_target!("$2", "$3")
+    )
+    .bind(agent.id.as_str())
+    .bind_target(tx, Some(&agent.target))
+    .bind(DbTime(since))
+    .one(tx)
 }
 
 /// Registrations by all callers that chose the agent themselves.
@@ -44,15 +48,17 @@ pub(in crate::db) fn count_of_all(tx: &Tx<'_>, since: Timestamp) -> sql::Result<
 pub(in crate::db) fn insert_registration(
     tx: &Tx<'_>,
     uid: Uuid,
-    agent: &AgentId,
+    agent: &AgentAt,
     chose_agent: bool,
     now: Timestamp,
 ) -> sql::Result<()> {
     statement!(
-        "INSERT INTO registrations (uid, agent_id, made_at, chose_agent) VALUES ($1, $2, $3, $4)"
+        "INSERT INTO registrations (uid, agent_id, target, made_at, chose_agent) \
+         VALUES ($1, $2, $3, $4, $5)"
     )
     .bind(uid.to_string())
-    .bind(agent.as_str())
+    .bind(agent.id.as_str())
+    .bind(agent.target.as_str())
     .bind(DbTime(now))
     .bind(chose_agent)
     .execute(tx)?;

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::rows::{self, occurrence_columns, schedule_columns};
-use crate::db::sql::{self, Tx, statement};
-use crate::models::{AgentId, Occurrence, PromptSchedule, UnreadableOccurrence};
+use crate::db::sql::{self, Tx, at_target, statement};
+use crate::models::{AgentAt, Occurrence, PromptSchedule, UnreadableOccurrence};
 
 /// Whether anything is still to be sent: the schedule will run, is paused, or its last prompt is
 /// still open.
@@ -38,7 +38,7 @@ pub(in crate::db) fn fetch_with_life(
 /// An agent's schedules of which anything is still to be sent, by id, after one.
 pub(in crate::db) fn list_live(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     after: i64,
     limit: u32,
 ) -> sql::Result<Vec<PromptSchedule>> {
@@ -46,11 +46,14 @@ pub(in crate::db) fn list_live(
         "SELECT ",
         schedule_columns!(),
         " FROM schedules INDEXED BY ix_schedules_agent_id \
-         WHERE agent_id = $1 AND id > $2 AND uid IS NOT NULL AND ",
+         WHERE agent_id = $1 AND id > $4 AND uid IS NOT NULL AND ",
+        at_target!("$2", "$3"),
+        " AND ",
         live!(),
-        " ORDER BY id LIMIT $3"
+        " ORDER BY id LIMIT $5"
     )
-    .bind(agent.as_str())
+    .bind(agent.id.as_str())
+    .bind_target(tx, Some(&agent.target))
     .bind(after)
     .bind(limit)
     .map(tx, rows::schedule)
@@ -60,19 +63,21 @@ pub(in crate::db) fn list_live(
 pub(in crate::db) fn list_sent(
     tx: &Tx<'_>,
     uid: Uuid,
-    agent: &AgentId,
+    agent: &AgentAt,
     limit: u32,
     offset: u32,
 ) -> sql::Result<Vec<Result<Occurrence, UnreadableOccurrence>>> {
     let rows = statement!(
         "SELECT ",
         occurrence_columns!(),
-        " FROM occurrences WHERE uid = $1 AND agent_id = $2 \
-         AND state IN ('delivered', 'dead', 'missed') \
-         ORDER BY intended_at DESC, id DESC LIMIT $3 OFFSET $4"
+        " FROM occurrences WHERE uid = $1 AND agent_id = $2 AND ",
+        at_target!("$3", "$4"),
+        " AND state IN ('delivered', 'dead', 'missed') \
+         ORDER BY intended_at DESC, id DESC LIMIT $5 OFFSET $6"
     )
     .bind(uid.to_string())
-    .bind(agent.as_str())
+    .bind(agent.id.as_str())
+    .bind_target(tx, Some(&agent.target))
     .bind(limit)
     .bind(offset)
     .fetch_all(tx)?;

@@ -15,6 +15,7 @@ use crate::models::{
 pub(in crate::db) fn fetch_claimable(
     tx: &Tx<'_>,
     due: &DueSchedule,
+    target: &TargetName,
 ) -> sql::Result<Option<PromptSchedule>> {
     let row = statement!(
         "SELECT ",
@@ -23,11 +24,13 @@ pub(in crate::db) fn fetch_claimable(
          AND agent_id = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o \
              INDEXED BY ix_occurrences_one_open_per_schedule WHERE o.uid = schedules.uid \
              AND o.\"trigger\" = 'schedule' AND o.state IN ('waiting', 'sending', 'unknown')) \
-         AND NOT EXISTS (SELECT 1 FROM halt)"
+         AND NOT EXISTS (SELECT 1 FROM halt) \
+         AND NOT EXISTS (SELECT 1 FROM halted_targets h WHERE h.target = $4)"
     )
     .bind(due.id)
     .bind(due.uid.to_string())
     .bind(due.agent_id.as_str())
+    .bind(target.as_str())
     .fetch_optional(tx)?;
     row.as_ref().map(rows::schedule).transpose()
 }
@@ -60,7 +63,9 @@ pub(in crate::db) fn fetch_waiting(tx: &Tx<'_>, id: i64) -> sql::Result<Option<W
          AND EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
              WHERE s.uid = occurrences.uid AND s.touched = 0 \
              AND (s.lifecycle <> 'paused' OR occurrences.\"trigger\" = 'manual')) \
-         AND NOT EXISTS (SELECT 1 FROM halt)"
+         AND NOT EXISTS (SELECT 1 FROM halt) \
+         AND NOT EXISTS (SELECT 1 FROM halted_targets h \
+             WHERE substr(occurrences.lane, 1, length(h.target) + 1) = h.target || '/')"
     )
     .bind(id)
     .fetch_optional(tx)?;
@@ -153,9 +158,9 @@ pub(in crate::db) fn insert_sending(
     let row = statement!(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
          payload, owner, fence, expires_at, sent_at, firing, stands_for, stands_since, \
-         conversation) \
+         conversation, target) \
          VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 $13) \
+                 $13, $14) \
          ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING RETURNING ",
         occurrence_columns!()
     )
@@ -172,6 +177,7 @@ pub(in crate::db) fn insert_sending(
     .bind(first.stands_for)
     .bind(DbTime(first.stands_since))
     .bind(first.conversation.map(Conversation::as_str))
+    .bind(first.lane.target_name())
     .fetch_optional(tx)?;
     row.as_ref().map(rows::occurrence).transpose()
 }

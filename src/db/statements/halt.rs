@@ -1,10 +1,11 @@
-//! The halt of all delivery, and the extension of deadlines when it ends.
+//! The halt of all delivery and those of targets, and the extension of deadlines when one ends.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
+use crate::models::TargetName;
 
 /// The stored halt.
 pub(in crate::db) struct Stored {
@@ -47,6 +48,53 @@ pub(in crate::db) fn delete(tx: &Tx<'_>) -> sql::Result<Option<Stored>> {
 pub(in crate::db) fn fetch(tx: &Tx<'_>) -> sql::Result<Option<Stored>> {
     let row = statement!("SELECT since, note FROM halt").fetch_optional(tx)?;
     Ok(row.as_ref().map(stored))
+}
+
+/// Whether a target is halted.
+pub(in crate::db) fn is_halted(tx: &Tx<'_>, target: &TargetName) -> sql::Result<bool> {
+    let halt: Option<i64> = statement!("SELECT 1 FROM halted_targets WHERE target = $1")
+        .bind(target.as_str())
+        .optional(tx)?;
+    Ok(halt.is_some())
+}
+
+/// Writes the halt of a target. An existing one keeps its time, and its note unless another one is
+/// given.
+pub(in crate::db) fn upsert_target(
+    tx: &Tx<'_>,
+    target: &TargetName,
+    note: Option<&str>,
+    now: Timestamp,
+) -> sql::Result<Stored> {
+    let row = statement!(
+        "INSERT INTO halted_targets (target, since, note) VALUES ($1, $2, $3) \
+         ON CONFLICT (target) DO UPDATE SET note = coalesce($3, halted_targets.note) \
+         RETURNING since, note"
+    )
+    .bind(target.as_str())
+    .bind(DbTime(now))
+    .bind(note)
+    .fetch_one(tx)?;
+    Ok(stored(&row))
+}
+
+/// Deletes the halt of a target. Returns it.
+pub(in crate::db) fn delete_target(
+    tx: &Tx<'_>,
+    target: &TargetName,
+) -> sql::Result<Option<Stored>> {
+    let row = statement!("DELETE FROM halted_targets WHERE target = $1 RETURNING since, note")
+        .bind(target.as_str())
+        .fetch_optional(tx)?;
+    Ok(row.as_ref().map(stored))
+}
+
+/// The halted targets, by name.
+pub(in crate::db) fn list_targets(tx: &Tx<'_>) -> sql::Result<Vec<(TargetName, Stored)>> {
+    let rows = statement!("SELECT target, since, note FROM halted_targets ORDER BY target")
+        .fetch_all(tx)?;
+    let read = |row| Some((rows::target(row)?, stored(row)));
+    Ok(rows.iter().filter_map(read).collect())
 }
 
 /// Moves a deadline of open occurrences: of all of them, or of those in the lanes of one target,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::{OverduePrompt, StalledPrompt, State};
+use crate::models::{AgentAt, AgentId, OverduePrompt, StalledPrompt, State};
 
 /// How many prompts an owner is sending.
 pub(in crate::db) struct Sending {
@@ -40,7 +40,7 @@ pub(in crate::db) fn list_long_sent(
     running_since: Timestamp,
 ) -> sql::Result<Vec<StalledPrompt>> {
     let rows = statement!(
-        "SELECT s.id AS id, o.agent_id AS agent_id, o.sent_at AS since, o.run_id AS run_id, \
+        "SELECT s.id AS id, o.agent_id AS agent_id, o.target AS target, o.sent_at AS since, o.run_id AS run_id, \
              o.owner AS owner FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
          WHERE o.state = 'sending' AND o.owner IS NOT NULL \
              AND o.sent_at < CASE WHEN o.run_id IS NULL THEN $1 ELSE $2 END \
@@ -49,7 +49,7 @@ pub(in crate::db) fn list_long_sent(
     .bind(DbTime(silent_since))
     .bind(DbTime(running_since))
     .fetch_all(tx)?;
-    Ok(rows.iter().filter_map(stalled).collect())
+    Ok(rows.iter().filter_map(|row| stalled(tx, row)).collect())
 }
 
 /// What should have been sent or searched for before a time, with nothing being sent in its lane;
@@ -59,44 +59,57 @@ pub(in crate::db) fn list_overdue(
     tx: &Tx<'_>,
     since: Timestamp,
 ) -> sql::Result<Vec<OverduePrompt>> {
-    // A lane has one agent of one target: the agent identifies it well enough here.
+    // A lane has one agent of one target: they identify it well enough here.
     let rows = statement!(
-        "SELECT s.id AS id, s.agent_id AS agent_id, 'waiting' AS state, s.next_run AS since \
+        "SELECT s.id AS id, s.agent_id AS agent_id, s.target AS target, 'waiting' AS state, \
+             s.next_run AS since \
          FROM schedules s WHERE s.active = 1 AND s.touched = 0 AND s.next_run < $1 \
              AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.agent_id = s.agent_id \
+                             AND coalesce(o.target, $2) = coalesce(s.target, $2) \
                              AND o.state IN ('waiting', 'sending', 'unknown')) \
-         UNION ALL SELECT s.id, w.agent_id, 'waiting', w.not_before FROM occurrences w \
+         UNION ALL SELECT s.id, w.agent_id, w.target, 'waiting', w.not_before FROM occurrences w \
              LEFT JOIN schedules s ON s.uid = w.uid WHERE w.state = 'waiting' \
              AND w.not_before < $1 \
              AND (s.lifecycle IS NULL OR s.lifecycle <> 'paused' OR w.\"trigger\" = 'manual') \
              AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.lane = w.lane AND \
                  (o.state IN ('sending', 'unknown') \
                   OR o.state = 'waiting' AND o.not_before >= $1)) \
-         UNION ALL SELECT s.id, u.agent_id, 'unknown', u.reconcile_until FROM occurrences u \
+         UNION ALL SELECT s.id, u.agent_id, u.target, 'unknown', u.reconcile_until FROM occurrences u \
              LEFT JOIN schedules s ON s.uid = u.uid WHERE u.state = 'unknown' \
              AND u.reconcile_until < $1 AND coalesce(u.not_before, '') < $1 \
-         ORDER BY 4 LIMIT 20"
+         ORDER BY 5 LIMIT 20"
     )
     .bind(DbTime(since))
+    .bind(tx.targets().default.as_str())
     .fetch_all(tx)?;
-    Ok(rows.iter().filter_map(overdue).collect())
+    Ok(rows.iter().filter_map(|row| overdue(tx, row)).collect())
 }
 
-fn stalled(row: &Row) -> Option<StalledPrompt> {
+fn stalled(tx: &Tx<'_>, row: &Row) -> Option<StalledPrompt> {
     Some(StalledPrompt {
         schedule_id: row.get("id").ok()?,
-        agent_id: rows::text(row, "agent_id")?,
+        agent: agent(tx, row)?,
         since: rows::lenient_time(row, "since")?,
         run_id: rows::text(row, "run_id"),
         owner: rows::text(row, "owner")?.parse().ok()?,
     })
 }
 
-fn overdue(row: &Row) -> Option<OverduePrompt> {
+fn overdue(tx: &Tx<'_>, row: &Row) -> Option<OverduePrompt> {
     Some(OverduePrompt {
         schedule_id: row.get("id").ok()?,
-        agent_id: rows::text(row, "agent_id")?,
+        agent: agent(tx, row)?,
         state: State::from_word(&rows::text(row, "state")?)?,
         since: rows::lenient_time(row, "since")?,
+    })
+}
+
+/// The agent of a row as people know it.
+fn agent(tx: &Tx<'_>, row: &Row) -> Option<String> {
+    let id = rows::text(row, "agent_id")?;
+    let target = rows::target(row).unwrap_or_else(|| tx.targets().default.clone());
+    Some(match AgentId::parse(&id) {
+        Ok(id) => tx.targets().show(&AgentAt::new(target, id)),
+        Err(_) => id,
     })
 }

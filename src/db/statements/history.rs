@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use super::rows::{self, occurrence_columns};
-use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::sql::{self, Row, Tx, at_target, statement};
 use crate::db::time::DbTime;
-use crate::models::{AgentId, Attempt, HistoryFilter, Occurrence, State, UnreadableOccurrence};
+use crate::models::{Attempt, HistoryFilter, Occurrence, State, UnreadableOccurrence};
 
 /// An occurrence to be shown.
 pub(in crate::db) struct Shown {
@@ -18,7 +18,7 @@ pub(in crate::db) struct Shown {
 
 /// The query for a page of the history by an index: otherwise SQLite follows outdated statistics.
 macro_rules! page_text {
-    ($index:literal, $which:literal, $since:literal) => {
+    ($index:literal, [$($which:tt)+], $since:literal) => {
         concat!(
             "SELECT ",
             occurrence_columns!(),
@@ -26,7 +26,7 @@ macro_rules! page_text {
              WHERE s.uid = occurrences.uid) AS schedule_id FROM occurrences INDEXED BY ",
             $index,
             " WHERE ",
-            $which,
+            $($which)+,
             $since,
             " ORDER BY intended_at DESC, id DESC LIMIT $1 OFFSET $2"
         )
@@ -35,10 +35,10 @@ macro_rules! page_text {
 
 /// The same query with and without a start time.
 macro_rules! page {
-    ($since:expr, $index:literal, $which:literal, $from:literal) => {
+    ($since:expr, $index:literal, [$($which:tt)+], $from:literal) => {
         match $since {
-            None => statement!(page_text!($index, $which, "")),
-            Some(_) => statement!(page_text!($index, $which, $from)),
+            None => statement!(page_text!($index, [$($which)+], "")),
+            Some(_) => statement!(page_text!($index, [$($which)+], $from)),
         }
     };
 }
@@ -56,35 +56,41 @@ pub(in crate::db) fn list(
     };
     let since = filter.since;
     // The conditions of the partial indexes have to be repeated literally.
-    let question = match (filter.uid, &filter.agent_id, filter.state) {
+    let question = match (filter.uid, &filter.agent, filter.state) {
         (Some(_), _, _) => page!(
             since,
             "ix_occurrences_of_schedule",
-            "uid = $5 AND ($4 IS NULL OR agent_id = $4) AND ($3 IS NULL OR state = $3)",
-            " AND intended_at >= $6"
+            [
+                "uid = $7 AND ($4 IS NULL OR agent_id = $4) AND ($3 IS NULL OR state = $3) AND ",
+                at_target!("$5", "$6")
+            ],
+            " AND intended_at >= $8"
         ),
         (None, Some(_), _) => page!(
             since,
             "ix_occurrences_of_agent",
-            "agent_id = $4 AND ($3 IS NULL OR state = $3)",
-            " AND intended_at >= $5"
+            [
+                "agent_id = $4 AND ($3 IS NULL OR state = $3) AND ",
+                at_target!("$5", "$6")
+            ],
+            " AND intended_at >= $7"
         ),
         (None, None, Some(Dead | Missed | Skipped | Cancelled)) => page!(
             since,
             "ix_occurrences_not_sent",
-            "state = $3 AND state IN ('dead', 'missed', 'skipped', 'cancelled')",
+            ["state = $3 AND state IN ('dead', 'missed', 'skipped', 'cancelled')"],
             " AND intended_at >= $4"
         ),
         (None, None, Some(Waiting | Sending | Unknown)) => page!(
             since,
             "ix_occurrences_open",
-            "state = $3 AND state IN ('waiting', 'sending', 'unknown')",
+            ["state = $3 AND state IN ('waiting', 'sending', 'unknown')"],
             " AND intended_at >= $4"
         ),
         (None, None, Some(Delivered | Coalesced) | None) => page!(
             since,
             "ix_occurrences_intended_at",
-            "($3 IS NULL OR state = $3)",
+            ["($3 IS NULL OR state = $3)"],
             " AND intended_at >= $4"
         ),
     };
@@ -92,11 +98,14 @@ pub(in crate::db) fn list(
         .bind(i64::from(filter.limit))
         .bind(i64::from(filter.offset))
         .bind(filter.state.map(State::as_str));
-    let agent = filter.agent_id.as_ref().map(AgentId::as_str);
-    let question = match filter.uid {
-        Some(uid) => question.bind(agent).bind(uid.to_string()),
-        None => question.bind_given(agent),
+    let agent = filter.agent.as_ref();
+    let question = match (agent, filter.uid) {
+        (None, None) => question,
+        (agent, _) => question
+            .bind(agent.map(|agent| agent.id.as_str()))
+            .bind_target(tx, agent.and_then(|agent| agent.target.as_ref())),
     };
+    let question = question.bind_given(filter.uid.map(|uid| uid.to_string()));
     let rows = question.bind_given(since.map(DbTime)).fetch_all(tx)?;
     Ok(rows::read_each(&rows, shown))
 }
@@ -107,6 +116,7 @@ fn list_settled(
     filter: &HistoryFilter,
     settled_since: Timestamp,
 ) -> sql::Result<Vec<Result<Shown, UnreadableOccurrence>>> {
+    let agent = filter.agent.as_ref();
     let rows = statement!(concat!(
         "SELECT ",
         occurrence_columns!(),
@@ -114,16 +124,18 @@ fn list_settled(
          WHERE s.uid = occurrences.uid) AS schedule_id \
          FROM occurrences INDEXED BY ix_occurrences_finished_at \
          WHERE finished_at >= $3 AND ($4 IS NULL OR uid = $4) AND ($5 IS NULL OR agent_id = $5) \
-         AND ($6 IS NULL OR state = $6) AND ($7 IS NULL OR intended_at >= $7) \
-         ORDER BY finished_at, id LIMIT $1 OFFSET $2"
+         AND ($6 IS NULL OR state = $6) AND ($7 IS NULL OR intended_at >= $7) AND ",
+        at_target!("$8", "$9"),
+        " ORDER BY finished_at, id LIMIT $1 OFFSET $2"
     ))
     .bind(i64::from(filter.limit))
     .bind(i64::from(filter.offset))
     .bind(DbTime(settled_since))
     .bind(filter.uid.map(|uid| uid.to_string()))
-    .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+    .bind(agent.map(|agent| agent.id.as_str()))
     .bind(filter.state.map(State::as_str))
     .bind(filter.since.map(DbTime))
+    .bind_target(tx, agent.and_then(|agent| agent.target.as_ref()))
     .fetch_all(tx)?;
     Ok(rows::read_each(&rows, shown))
 }

@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::{Incident, IncidentKind};
+use crate::models::{Incident, IncidentKind, Lane};
 
 /// The columns that [`incident`] reads; `i` is the incident.
 macro_rules! incident_columns {
     () => {
         "i.id, i.kind, i.subject, i.occurrence_id, i.code, i.reason, i.count, i.opened_at, \
          CASE WHEN i.agent_id IS NULL THEN 0 ELSE 1 END AS is_agents, s.id AS schedule_id, s.name, \
-         coalesce(i.agent_id, s.agent_id, o.agent_id) AS agent_id, o.intended_at \
+         coalesce(i.agent_id, s.agent_id, o.agent_id) AS agent_id, \
+         coalesce(s.target, o.target) AS target, o.intended_at \
          FROM incidents i LEFT JOIN schedules s INDEXED BY ix_schedules_uid \
              ON s.uid = coalesce(i.uid, i.subject) \
          LEFT JOIN occurrences o NOT INDEXED ON o.id = i.occurrence_id "
@@ -169,7 +170,7 @@ pub(in crate::db) fn list_open(tx: &Tx<'_>) -> sql::Result<Vec<Incident>> {
         "WHERE i.closed_at IS NULL ORDER BY i.id"
     )
     .fetch_all(tx)?;
-    Ok(rows.iter().filter_map(incident).collect())
+    Ok(rows.iter().filter_map(|row| incident(tx, row)).collect())
 }
 
 /// The incident with an id; `None` if its kind is unknown.
@@ -177,7 +178,7 @@ pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Incident>
     let row = statement!("SELECT ", incident_columns!(), "WHERE i.id = $1")
         .bind(id)
         .fetch_optional(tx)?;
-    Ok(row.as_ref().and_then(incident))
+    Ok(row.as_ref().and_then(|row| incident(tx, row)))
 }
 
 /// What identifies an open incident.
@@ -313,9 +314,24 @@ fn open(row: &Row) -> Option<Open> {
     })
 }
 
-fn incident(row: &Row) -> Option<Incident> {
+fn incident(tx: &Tx<'_>, row: &Row) -> Option<Incident> {
     let kind = IncidentKind::from_word(&rows::text(row, "kind")?)?;
     let subject = rows::text(row, "subject").unwrap_or_default();
+    let agent_id = rows::text(row, "agent_id");
+    let is_agents = rows::flag(row, "is_agents");
+    let target = match (kind, &agent_id) {
+        (IncidentKind::Held, _) => Some(subject),
+        (_, Some(_)) if is_agents => Some(Lane::new(subject).target_name().to_owned()),
+        (_, Some(_)) => {
+            let target = rows::target(row);
+            Some(
+                target
+                    .unwrap_or_else(|| tx.targets().default.clone())
+                    .to_string(),
+            )
+        }
+        (_, None) => None,
+    };
     let incident = Incident {
         id: row.get("id").ok()?,
         kind,
@@ -326,14 +342,14 @@ fn incident(row: &Row) -> Option<Incident> {
         count: rows::number(row, "count").unwrap_or(1),
         schedule_id: rows::number(row, "schedule_id"),
         name: rows::text(row, "name"),
-        agent_id: rows::text(row, "agent_id"),
+        agent_id,
         occurrence_id: rows::number(row, "occurrence_id"),
         intended_at: rows::lenient_time(row, "intended_at"),
-        target: (kind == IncidentKind::Held).then_some(subject),
-        is_agents: rows::flag(row, "is_agents"),
+        target,
+        is_agents,
     };
     Some(Incident {
-        text: incident.describe(None),
+        text: incident.describe(tx.targets(), None),
         ..incident
     })
 }

@@ -4,17 +4,19 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rows;
-use crate::db::sql::{self, Tx, statement};
+use crate::db::sql::{self, Tx, at_target, statement};
 use crate::db::time::DbTime;
-use crate::models::{AgentId, Conversation, Lane, Trigger};
+use crate::models::{AgentAt, Conversation, Lane, Trigger};
 
 /// How many manual runs were requested for an agent since a time.
-pub(in crate::db) fn count(tx: &Tx<'_>, agent: &AgentId, since: Timestamp) -> sql::Result<i64> {
+pub(in crate::db) fn count(tx: &Tx<'_>, agent: &AgentAt, since: Timestamp) -> sql::Result<i64> {
     statement!(
         "SELECT count(*) FROM occurrences INDEXED BY ix_occurrences_of_agent \
-         WHERE \"trigger\" = 'manual' AND agent_id = $1 AND intended_at >= $2"
+         WHERE \"trigger\" = 'manual' AND agent_id = $1 AND intended_at >= $4 AND ",
+        at_target!("$2", "$3")
     )
-    .bind(agent.as_str())
+    .bind(agent.id.as_str())
+    .bind_target(tx, Some(&agent.target))
     .bind(DbTime(since))
     .one(tx)
 }
@@ -71,8 +73,8 @@ pub(in crate::db) struct Run<'a> {
 pub(in crate::db) fn insert(tx: &Tx<'_>, run: &Run<'_>, now: Timestamp) -> sql::Result<i64> {
     statement!(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
-         payload, not_before, conversation) \
-         VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7, $8) RETURNING id"
+         payload, not_before, conversation, target) \
+         VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7, $8, $9) RETURNING id"
     )
     .bind(run.uid.map(|u| u.to_string()))
     .bind(run.agent_id)
@@ -82,5 +84,6 @@ pub(in crate::db) fn insert(tx: &Tx<'_>, run: &Run<'_>, now: Timestamp) -> sql::
     .bind(run.payload)
     .bind(DbTime(now))
     .bind(run.conversation.map(Conversation::as_str))
+    .bind(run.lane.target_name())
     .one(tx)
 }

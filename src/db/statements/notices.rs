@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::rows;
 use super::schedules::change_schedule;
-use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::sql::{self, Row, Tx, at_target, in_lane, statement};
 use crate::db::time::DbTime;
-use crate::models::Lifecycle;
+use crate::models::{Lifecycle, TargetName};
 
 /// The lifecycle of a schedule, and what belongs to it.
 pub(in crate::db) struct Stands {
@@ -53,28 +53,44 @@ pub(in crate::db) fn note_end(tx: &Tx<'_>, schedule_id: i64, now: Timestamp) -> 
 
 /// Whether any of an agent's schedules may still send something: it has not ended, or a prompt is
 /// open.
-pub(in crate::db) fn goes_on(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
+pub(in crate::db) fn goes_on(
+    tx: &Tx<'_>,
+    agent_id: &str,
+    target: &TargetName,
+) -> sql::Result<bool> {
     let goes_on: Option<i64> = statement!(
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM schedules \
              INDEXED BY ix_schedules_agent_lifecycle WHERE agent_id = $1 \
-             AND lifecycle IN ('active', 'paused', 'broken')) \
-         OR EXISTS (SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
-             WHERE agent_id = $1 AND lifecycle IS NULL) \
-         OR EXISTS (SELECT 1 FROM occurrences INDEXED BY ix_occurrences_open_agent \
-             WHERE agent_id = $1 AND state IN ('waiting', 'sending', 'unknown'))"
+             AND lifecycle IN ('active', 'paused', 'broken') AND ",
+        at_target!("$2", "$3"),
+        ") OR EXISTS (SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+             WHERE agent_id = $1 AND lifecycle IS NULL AND ",
+        at_target!("$2", "$3"),
+        ") OR EXISTS (SELECT 1 FROM occurrences INDEXED BY ix_occurrences_open_agent \
+             WHERE agent_id = $1 AND state IN ('waiting', 'sending', 'unknown') AND ",
+        at_target!("$2", "$3"),
+        ")"
     )
     .bind(agent_id)
+    .bind_target(tx, Some(target))
     .optional(tx)?;
     Ok(goes_on.is_some())
 }
 
 /// Whether any schedule of an agent is paused because its prompts failed.
-pub(in crate::db) fn has_paused(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
+pub(in crate::db) fn has_paused(
+    tx: &Tx<'_>,
+    agent_id: &str,
+    target: &TargetName,
+) -> sql::Result<bool> {
     let paused: Option<i64> = statement!(
         "SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
-         WHERE agent_id = $1 AND lifecycle = 'paused' AND paused_by_failures = 1 LIMIT 1"
+         WHERE agent_id = $1 AND lifecycle = 'paused' AND paused_by_failures = 1 AND ",
+        at_target!("$2", "$3"),
+        " LIMIT 1"
     )
     .bind(agent_id)
+    .bind_target(tx, Some(target))
     .optional(tx)?;
     Ok(paused.is_some())
 }
@@ -112,14 +128,19 @@ pub(in crate::db) fn list_agents_perhaps_ended(tx: &Tx<'_>, most: i64) -> sql::R
          WHERE closed_at IS NULL AND agent_id IS NOT NULL AND CASE kind \
              WHEN 'paused' THEN NOT EXISTS (SELECT 1 FROM schedules s \
                  INDEXED BY ix_schedules_agent_lifecycle WHERE s.agent_id = i.agent_id \
-                 AND s.lifecycle = 'paused' AND s.paused_by_failures = 1) \
-             ELSE NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+                 AND s.lifecycle = 'paused' AND s.paused_by_failures = 1 AND ",
+        in_lane!("s.target", "i.subject", "$2"),
+        ") ELSE NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
                  WHERE s.agent_id = i.agent_id \
-                 AND s.lifecycle IN ('active', 'paused', 'broken')) END \
-         AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
-             WHERE s.agent_id = i.agent_id AND s.lifecycle IS NULL) LIMIT $1"
+                 AND s.lifecycle IN ('active', 'paused', 'broken') AND ",
+        in_lane!("s.target", "i.subject", "$2"),
+        ") END AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+             WHERE s.agent_id = i.agent_id AND s.lifecycle IS NULL AND ",
+        in_lane!("s.target", "i.subject", "$2"),
+        ") LIMIT $1"
     )
     .bind(most)
+    .bind(tx.targets().default.as_str())
     .fetch_all(tx)?;
     let agents = rows.iter().filter_map(|row| rows::text(row, "agent_id"));
     Ok(agents.collect())

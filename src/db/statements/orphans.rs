@@ -39,7 +39,7 @@ pub(in crate::db) fn exist(tx: &Tx<'_>) -> sql::Result<bool> {
 pub(in crate::db) fn list_deleted(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<Deleted>> {
     statement!(
         "SELECT d.rowid AS note, d.uid, d.agent_id, d.lifecycle, d.planned_next_run AS next, \
-         d.repetitions, d.paused_at, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, \
+         d.repetitions, d.paused_at, d.target, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, \
          r.anchor, r.end_at, r.max_repetitions, r.except_dates, CASE WHEN EXISTS (SELECT 1 FROM schedules s \
              WHERE s.uid = d.uid) THEN 1 ELSE 0 END AS replaced \
          FROM deleted_schedules d LEFT JOIN schedule_revisions r \
@@ -124,7 +124,7 @@ fn as_it_was(row: &Row, uid: Uuid) -> PromptSchedule {
         pause_note: None,
         resume_at: None,
         policy: Policy::default(),
-        target: None,
+        target: rows::target(row),
         conversation: None,
         ping_url: None,
         payload: None,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::{State, Trigger};
+use crate::models::{State, TargetName, Trigger};
 
 /// Counts used repetitions of a schedule.
 pub(in crate::db) fn add_repetitions(tx: &Tx<'_>, uid: Uuid, taken: i64) -> sql::Result<()> {
@@ -26,6 +26,8 @@ pub(in crate::db) struct SettledRange<'a> {
     pub(in crate::db) uid: Uuid,
     /// Their agent.
     pub(in crate::db) agent_id: &'a str,
+    /// The target that knows the agent; `None` is the default target.
+    pub(in crate::db) target: Option<&'a TargetName>,
     /// The first instant.
     pub(in crate::db) first: Timestamp,
     /// The last instant.
@@ -46,7 +48,7 @@ pub(in crate::db) fn insert_settled(
 ) -> sql::Result<bool> {
     let written = statement!(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
-         state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         state, reason, finished_at, target) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING"
     )
     .bind(range.uid.to_string())
@@ -58,6 +60,7 @@ pub(in crate::db) fn insert_settled(
     .bind(range.state.as_str())
     .bind(range.reason)
     .bind(DbTime(now))
+    .bind(range.target.map(TargetName::as_str))
     .execute(tx)?;
     Ok(written > 0)
 }

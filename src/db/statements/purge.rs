@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::rows;
 use super::schedules::change_schedule;
-use crate::db::sql::{self, Query, Tx, statement};
+use crate::db::sql::{self, Query, Tx, at_target, in_lane, statement};
 use crate::db::time::optional;
-use crate::models::AgentId;
+use crate::models::{NamedAgent, TargetName};
 
 /// Which texts to remove: of a schedule or an agent, optionally only those settled before a time.
 #[derive(Clone, Debug, Default)]
@@ -17,29 +17,34 @@ pub(in crate::db) struct PurgeFilter {
     /// The schedule.
     pub(in crate::db) uid: Option<Uuid>,
     /// The agent.
-    pub(in crate::db) agent_id: Option<AgentId>,
+    pub(in crate::db) agent: Option<NamedAgent>,
     /// The time.
     pub(in crate::db) before: Option<Timestamp>,
 }
 
 impl PurgeFilter {
-    /// Binds `$1` and `$2`, the schedule and the agent.
-    fn bind_whose<'q>(&self, question: Query<'q>) -> Query<'q> {
+    /// Binds `$1` to `$4`, the schedule and the agent.
+    fn bind_whose<'q>(&self, tx: &Tx<'_>, question: Query<'q>) -> Query<'q> {
+        let agent = self.agent.as_ref();
         question
             .bind(self.uid.map(|uid| uid.to_string()))
-            .bind(self.agent_id.as_ref().map(AgentId::as_str))
+            .bind(agent.map(|agent| agent.id.as_str()))
+            .bind_target(tx, agent.and_then(|agent| agent.target.as_ref()))
     }
 
-    /// Binds those, and `$3`.
-    fn bind<'q>(&self, question: Query<'q>) -> Query<'q> {
-        self.bind_whose(question).bind(optional(self.before))
+    /// Binds those, and `$5`.
+    fn bind<'q>(&self, tx: &Tx<'_>, question: Query<'q>) -> Query<'q> {
+        self.bind_whose(tx, question).bind(optional(self.before))
     }
 }
 
-/// Whether a row with `uid` and `agent_id` is selected.
+/// Whether a row with `uid`, `agent_id` and `target` is selected.
 macro_rules! is_theirs {
     () => {
-        "($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2)"
+        concat!(
+            "($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) AND ",
+            at_target!("$3", "$4")
+        )
     };
 }
 
@@ -53,9 +58,9 @@ pub(in crate::db) fn list_settled(
     let question = statement!(
         "SELECT id FROM occurrences WHERE state NOT IN ('waiting', 'sending', 'unknown') AND ",
         is_theirs!(),
-        " AND ($3 IS NULL OR finished_at < $3) AND id > $4 ORDER BY id LIMIT $5"
+        " AND ($5 IS NULL OR finished_at < $5) AND id > $6 ORDER BY id LIMIT $7"
     );
-    filter.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(tx, question).bind(after).bind(most).all(tx)
 }
 
 /// The ids of schedules after one that are over, with everything they sent, and have a prompt, up
@@ -71,11 +76,11 @@ pub(in crate::db) fn list_over(
          AND prompt_text <> '' AND ",
         is_theirs!(),
         " AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = schedules.uid \
-             AND (o.finished_at IS NULL OR o.finished_at >= coalesce($3, '9999-12-31'))) \
-         AND ($3 IS NULL OR created_at IS NULL OR created_at < $3) \
-         AND id > $4 ORDER BY id LIMIT $5"
+             AND (o.finished_at IS NULL OR o.finished_at >= coalesce($5, '9999-12-31'))) \
+         AND ($5 IS NULL OR created_at IS NULL OR created_at < $5) \
+         AND id > $6 ORDER BY id LIMIT $7"
     );
-    filter.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(tx, question).bind(after).bind(most).all(tx)
 }
 
 /// Whether an incident is over or belongs to schedules that are, and is selected.
@@ -84,10 +89,13 @@ macro_rules! is_past_trouble {
         concat!(
             "(closed_at IS NOT NULL \
                  OR NOT EXISTS (SELECT 1 FROM schedules s \
-                                WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
-                                AND s.lifecycle NOT IN ('finished', 'cancelled'))) \
-             AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND (agent_id = $2 \
-                 OR occurrence_id IN (SELECT id FROM occurrences WHERE uid = $1) OR subject IN (\
+                                WHERE (s.uid = subject OR s.agent_id = incidents.agent_id AND ",
+            in_lane!("s.target", "subject", "$4"),
+            ") AND s.lifecycle NOT IN ('finished', 'cancelled'))) \
+             AND ($5 IS NULL OR coalesce(closed_at, opened_at) < $5) AND (agent_id = $2 AND ",
+            "($3 IS NULL OR ",
+            in_lane!("$3", "subject", "$4"),
+            ") OR occurrence_id IN (SELECT id FROM occurrences WHERE uid = $1) OR subject IN (\
                  SELECT uid FROM schedules WHERE ",
             is_theirs!(),
             " UNION SELECT uid FROM occurrences WHERE ",
@@ -107,9 +115,9 @@ pub(in crate::db) fn list_incidents(
     let question = statement!(
         "SELECT id FROM incidents WHERE ",
         is_past_trouble!(),
-        " AND id > $4 ORDER BY id LIMIT $5"
+        " AND id > $6 ORDER BY id LIMIT $7"
     );
-    filter.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(tx, question).bind(after).bind(most).all(tx)
 }
 
 /// Deletes the notices that were given up of such incidents, with these ids.
@@ -122,9 +130,9 @@ pub(in crate::db) fn delete_notices(
         "DELETE FROM outbox WHERE given_up_at IS NOT NULL \
          AND lane IN (SELECT 'incident:' || CAST(id AS TEXT) FROM incidents WHERE ",
         is_past_trouble!(),
-        " AND id BETWEEN $4 AND $5)"
+        " AND id BETWEEN $6 AND $7)"
     );
-    let question = filter.bind(question);
+    let question = filter.bind(tx, question);
     question
         .bind(numbers.start())
         .bind(numbers.end())
@@ -141,9 +149,9 @@ pub(in crate::db) fn purge_incidents(
     let question = statement!(
         "UPDATE incidents SET reason = '' WHERE ",
         is_past_trouble!(),
-        " AND id BETWEEN $4 AND $5"
+        " AND id BETWEEN $6 AND $7"
     );
-    let question = filter.bind(question);
+    let question = filter.bind(tx, question);
     question
         .bind(numbers.start())
         .bind(numbers.end())
@@ -158,7 +166,7 @@ pub(in crate::db) fn count_live(tx: &Tx<'_>, filter: &PurgeFilter) -> sql::Resul
              OR lifecycle NOT IN ('finished', 'cancelled')) AND ",
         is_theirs!()
     );
-    filter.bind_whose(question).one(tx)
+    filter.bind_whose(tx, question).one(tx)
 }
 
 /// A schedule whose texts are removed.
@@ -167,16 +175,19 @@ pub(in crate::db) struct PurgedSchedule {
     pub(in crate::db) id: Option<i64>,
     /// Its agent.
     pub(in crate::db) agent_id: Option<String>,
+    /// The target that knows the agent.
+    pub(in crate::db) target: Option<TargetName>,
 }
 
 /// The schedule with a uid.
 pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<PurgedSchedule>> {
-    let row = statement!("SELECT id, agent_id FROM schedules WHERE uid = $1")
+    let row = statement!("SELECT id, agent_id, target FROM schedules WHERE uid = $1")
         .bind(uid.to_string())
         .fetch_optional(tx)?;
     Ok(row.map(|row| PurgedSchedule {
         id: rows::number(&row, "id"),
         agent_id: rows::text(&row, "agent_id"),
+        target: rows::target(&row),
     }))
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rows::{self, schedule_columns};
-use crate::db::sql::{self, Tx, statement};
+use crate::db::sql::{self, Tx, in_lane, statement};
 use crate::db::time::DbTime;
 use crate::models::PromptSchedule;
 
@@ -77,9 +77,11 @@ pub(in crate::db) fn skip_waiting(tx: &Tx<'_>, reason: &str, now: Timestamp) -> 
 pub(in crate::db) fn list_troubled(tx: &Tx<'_>) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT s.id FROM schedules s JOIN incidents i \
-         ON i.subject = s.uid OR i.agent_id = s.agent_id \
-         WHERE i.closed_at IS NULL GROUP BY s.id"
+         ON i.subject = s.uid OR i.agent_id = s.agent_id AND ",
+        in_lane!("s.target", "i.subject", "$1"),
+        " WHERE i.closed_at IS NULL GROUP BY s.id"
     )
+    .bind(tx.targets().default.as_str())
     .all(tx)
 }
 

@@ -19,7 +19,7 @@ macro_rules! occurrence_columns {
     () => {
         "id, uid, agent_id, \"trigger\", first_at, intended_at, count, state, reason, lane, \
          not_before, sent_at, finished_at, run_id, stop_reason, turn, tokens, reply, error, \
-         firing, stands_for, stands_since, conversation"
+         firing, stands_for, stands_since, conversation, target"
     };
 }
 pub(in crate::db) use occurrence_columns;
@@ -141,6 +141,7 @@ pub(in crate::db) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
         id: row.get("id")?,
         uid: uuid(row, "uid")?,
         agent_id: text(row, "agent_id").unwrap_or_default(),
+        target: target(row),
         trigger: word(row, "trigger", Trigger::from_word)?,
         first_at: required("first_at")?,
         intended_at,

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rows::{self, policy_columns, policy_places, schedule_columns};
-use crate::db::sql::{self, Tx, statement};
+use crate::db::sql::{self, Query, Tx, at_target, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
-    AgentId, Conversation, Lifecycle, NamedSchedule, NewSchedule, PingUrl, Plan, PromptSchedule,
-    ScheduleFilter, TargetName,
+    AgentAt, Conversation, Lifecycle, NamedAgent, NamedSchedule, NewSchedule, PingUrl, Plan,
+    PromptSchedule, ScheduleFilter, TargetName,
 };
 
 /// The text of our updates of schedules: assignments and condition. It raises `row_version`, by
@@ -24,9 +24,25 @@ macro_rules! change_schedule {
 }
 pub(in crate::db) use change_schedule;
 
-/// The agent of a filter.
-fn agent_of(filter: &ScheduleFilter) -> Option<&str> {
-    filter.agent_id.as_ref().map(AgentId::as_str)
+/// Binds `$1`, `$2` and `$3`: the agent to filter by, if there is one.
+fn bind_named<'q>(query: Query<'q>, tx: &Tx<'_>, agent: Option<&NamedAgent>) -> Query<'q> {
+    query
+        .bind(agent.map(|agent| agent.id.as_str()))
+        .bind_target(tx, agent.and_then(|agent| agent.target.as_ref()))
+}
+
+/// Binds `$1`, `$2` and `$3`: an agent.
+fn bind_agent<'q>(query: Query<'q>, tx: &Tx<'_>, agent: &AgentAt) -> Query<'q> {
+    query
+        .bind(agent.id.as_str())
+        .bind_target(tx, Some(&agent.target))
+}
+
+/// Binds `$1` to `$5`, whom a filter matches.
+fn bind_filter<'q>(query: Query<'q>, tx: &Tx<'_>, filter: &ScheduleFilter) -> Query<'q> {
+    bind_named(query, tx, filter.agent.as_ref())
+        .bind(filter.all)
+        .bind(filter.paused)
 }
 
 /// How many rows a filter wants at most.
@@ -34,12 +50,15 @@ fn most_of(filter: &ScheduleFilter) -> i64 {
     filter.limit.map_or(i64::MAX, i64::from)
 }
 
-/// Whether a filter matches: the agent is `$1`, ended ones are included if `$2`, paused ones if
-/// `$3`.
+/// Whether a filter matches: the agent is `$1` at `$2`, ended ones are included if `$4`, paused ones
+/// if `$5`.
 macro_rules! matches_filter {
     () => {
-        "agent_id = coalesce($1, agent_id) \
-         AND ($2 <> 0 OR active = 1 OR ($3 <> 0 AND lifecycle = 'paused'))"
+        concat!(
+            "agent_id = coalesce($1, agent_id) AND ",
+            at_target!("$2", "$3"),
+            " AND ($4 <> 0 OR active = 1 OR ($5 <> 0 AND lifecycle = 'paused'))"
+        )
     };
 }
 
@@ -70,18 +89,17 @@ pub(in crate::db) fn fetch_by_uid(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<
 /// The agent's live schedule with this name.
 pub(in crate::db) fn fetch_by_name(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     name: &str,
 ) -> sql::Result<Option<PromptSchedule>> {
-    let row = statement!(
+    let query = statement!(
         "SELECT ",
         schedule_columns!(),
         " FROM schedules INDEXED BY ix_schedules_name \
-         WHERE agent_id = $1 AND name = $2 AND lifecycle IN ('active', 'paused')"
-    )
-    .bind(agent.as_str())
-    .bind(name)
-    .fetch_optional(tx)?;
+         WHERE agent_id = $1 AND name = $4 AND lifecycle IN ('active', 'paused') AND ",
+        at_target!("$2", "$3")
+    );
+    let row = bind_agent(query, tx, agent).bind(name).fetch_optional(tx)?;
     row.as_ref().map(rows::schedule).transpose()
 }
 
@@ -92,20 +110,22 @@ const MOST_NAMED: i64 = 1_000;
 pub(in crate::db) fn list_named(
     tx: &Tx<'_>,
     name: &str,
-    agent: Option<&AgentId>,
+    agent: Option<&NamedAgent>,
 ) -> sql::Result<Vec<NamedSchedule>> {
-    statement!(
-        "SELECT id, agent_id, lifecycle IN ('active', 'paused') AS is_live \
+    let query = statement!(
+        "SELECT id, agent_id, coalesce(target, $3) AS target, \
+         lifecycle IN ('active', 'paused') AS is_live \
          FROM schedules INDEXED BY ix_schedules_of_name \
-         WHERE name = $1 AND ($2 IS NULL OR agent_id = $2) ORDER BY agent_id DESC, id DESC LIMIT $3"
-    )
-    .bind(name)
-    .bind(agent.map(AgentId::as_str))
-    .bind(MOST_NAMED)
-    .map(tx, |row| {
+         WHERE name = $4 AND ($1 IS NULL OR agent_id = $1) AND ",
+        at_target!("$2", "$3"),
+        " ORDER BY agent_id DESC, id DESC LIMIT $5"
+    );
+    let named = bind_named(query, tx, agent).bind(name).bind(MOST_NAMED);
+    named.map(tx, |row| {
         Ok(NamedSchedule {
             id: row.get("id")?,
             agent_id: rows::text(row, "agent_id").unwrap_or_default(),
+            target: rows::text(row, "target").unwrap_or_default(),
             is_live: rows::number(row, "is_live") == Some(1),
         })
     })
@@ -114,39 +134,38 @@ pub(in crate::db) fn list_named(
 /// The newest active schedules of an agent that send this prompt, among its newest `looked_at`.
 pub(in crate::db) fn list_with_prompt(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     prompt: &str,
     looked_at: i64,
 ) -> sql::Result<Vec<PromptSchedule>> {
-    let rows = statement!(
+    let query = statement!(
         "SELECT * FROM (SELECT ",
         schedule_columns!(),
         " FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
-         WHERE agent_id = $1 AND lifecycle = 'active' ORDER BY id DESC LIMIT $3) \
-         WHERE prompt_text = $2"
-    )
-    .bind(agent.as_str())
-    .bind(prompt)
-    .bind(looked_at)
-    .fetch_all(tx)?;
-    rows.iter().map(rows::schedule).collect()
+         WHERE agent_id = $1 AND lifecycle = 'active' AND ",
+        at_target!("$2", "$3"),
+        " ORDER BY id DESC LIMIT $5) AS newest WHERE prompt_text = $4"
+    );
+    let found = bind_agent(query, tx, agent).bind(prompt).bind(looked_at);
+    found.map(tx, rows::schedule)
 }
 
 /// The id of another live schedule of an agent with this name.
 pub(in crate::db) fn find_other_of_name(
     tx: &Tx<'_>,
-    agent: &AgentId,
+    agent: &AgentAt,
     name: &str,
     but: Option<i64>,
 ) -> sql::Result<Option<i64>> {
-    statement!(
-        "SELECT id FROM schedules INDEXED BY ix_schedules_name WHERE agent_id = $1 AND name = $2 \
-         AND lifecycle IN ('active', 'paused') AND id IS DISTINCT FROM $3"
-    )
-    .bind(agent.as_str())
-    .bind(name)
-    .bind(but)
-    .optional(tx)
+    let query = statement!(
+        "SELECT id FROM schedules INDEXED BY ix_schedules_name WHERE agent_id = $1 AND name = $4 \
+         AND lifecycle IN ('active', 'paused') AND id IS DISTINCT FROM $5 AND ",
+        at_target!("$2", "$3")
+    );
+    bind_agent(query, tx, agent)
+        .bind(name)
+        .bind(but)
+        .optional(tx)
 }
 
 /// The schedules matching a filter, by their next run.
@@ -154,19 +173,17 @@ pub(in crate::db) fn list(
     tx: &Tx<'_>,
     filter: &ScheduleFilter,
 ) -> sql::Result<Vec<PromptSchedule>> {
-    statement!(
+    let query = statement!(
         "SELECT ",
         schedule_columns!(),
         " FROM schedules WHERE ",
         matches_filter!(),
-        " ORDER BY next_run, id LIMIT $4 OFFSET $5"
-    )
-    .bind(agent_of(filter))
-    .bind(filter.all)
-    .bind(filter.paused)
-    .bind(most_of(filter))
-    .bind(filter.offset)
-    .map(tx, rows::schedule)
+        " ORDER BY next_run, id LIMIT $6 OFFSET $7"
+    );
+    bind_filter(query, tx, filter)
+        .bind(most_of(filter))
+        .bind(filter.offset)
+        .map(tx, rows::schedule)
 }
 
 /// The same with this many characters of each prompt.
@@ -175,64 +192,58 @@ pub(in crate::db) fn list_briefly(
     filter: &ScheduleFilter,
     characters: i64,
 ) -> sql::Result<Vec<PromptSchedule>> {
-    statement!(
+    let query = statement!(
         "SELECT ",
-        schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $6) AS prompt_text"),
+        schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $8) AS prompt_text"),
         " FROM schedules WHERE ",
         matches_filter!(),
-        " ORDER BY next_run, id LIMIT $4 OFFSET $5"
-    )
-    .bind(agent_of(filter))
-    .bind(filter.all)
-    .bind(filter.paused)
-    .bind(most_of(filter))
-    .bind(filter.offset)
-    .bind(characters)
-    .map(tx, rows::schedule)
+        " ORDER BY next_run, id LIMIT $6 OFFSET $7"
+    );
+    bind_filter(query, tx, filter)
+        .bind(most_of(filter))
+        .bind(filter.offset)
+        .bind(characters)
+        .map(tx, rows::schedule)
 }
 
 /// The total size in bytes of the prompts on a page.
 pub(in crate::db) fn size_of_prompts(tx: &Tx<'_>, filter: &ScheduleFilter) -> sql::Result<i64> {
-    statement!(
+    let query = statement!(
         "SELECT coalesce(sum(size), 0) FROM (SELECT octet_length(prompt_text) AS size \
          FROM schedules WHERE ",
         matches_filter!(),
-        " ORDER BY next_run, id LIMIT $4 OFFSET $5) AS page"
-    )
-    .bind(agent_of(filter))
-    .bind(filter.all)
-    .bind(filter.paused)
-    .bind(most_of(filter))
-    .bind(filter.offset)
-    .one(tx)
+        " ORDER BY next_run, id LIMIT $6 OFFSET $7) AS page"
+    );
+    bind_filter(query, tx, filter)
+        .bind(most_of(filter))
+        .bind(filter.offset)
+        .one(tx)
 }
 
 /// How many schedules match a filter, whatever its limit.
 pub(in crate::db) fn count(tx: &Tx<'_>, filter: &ScheduleFilter) -> sql::Result<i64> {
-    statement!("SELECT count(*) FROM schedules WHERE ", matches_filter!())
-        .bind(agent_of(filter))
-        .bind(filter.all)
-        .bind(filter.paused)
-        .one(tx)
+    let query = statement!("SELECT count(*) FROM schedules WHERE ", matches_filter!());
+    bind_filter(query, tx, filter).one(tx)
 }
 
 /// How many schedules, of one agent or of all, can't be read.
-pub(in crate::db) fn count_broken(tx: &Tx<'_>, agent: Option<&AgentId>) -> sql::Result<i64> {
-    statement!(
+pub(in crate::db) fn count_broken(tx: &Tx<'_>, agent: Option<&NamedAgent>) -> sql::Result<i64> {
+    let query = statement!(
         "SELECT count(*) FROM schedules WHERE lifecycle = 'broken' \
-         AND agent_id = coalesce($1, agent_id)"
-    )
-    .bind(agent.map(AgentId::as_str))
-    .one(tx)
+         AND agent_id = coalesce($1, agent_id) AND ",
+        at_target!("$2", "$3")
+    );
+    bind_named(query, tx, agent).one(tx)
 }
 
 /// How many live schedules an agent has.
-pub(in crate::db) fn count_live(tx: &Tx<'_>, agent: &AgentId) -> sql::Result<i64> {
-    statement!(
-        "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused')"
-    )
-    .bind(agent.as_str())
-    .one(tx)
+pub(in crate::db) fn count_live(tx: &Tx<'_>, agent: &AgentAt) -> sql::Result<i64> {
+    let query = statement!(
+        "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused') \
+         AND ",
+        at_target!("$2", "$3")
+    );
+    bind_agent(query, tx, agent).one(tx)
 }
 
 /// Inserts an active schedule. `payload` is the hash of its request, if it has one. Returns its id.

@@ -37,6 +37,7 @@ pub(in crate::db) fn set_back(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
         set_back!("upgrades", "made_at"),
         set_back!("occurrences", "doubted_at"),
         set_back!("halt", "since"),
+        set_back!("halted_targets", "since"),
         set_back!("incidents", "opened_at"),
         set_back!("incidents", "closed_at"),
         set_back!("outbox", "created_at"),

@@ -20,10 +20,10 @@ use super::protocol::{Scope, read};
 use super::send::ListenOutcome;
 use super::server::Server;
 use crate::clock::Clock;
-use crate::config::LETTA;
 use crate::error::{Code, Error};
 use crate::http::limits;
 use crate::letta_client::v1::RestSettings;
+use crate::models::LETTA;
 
 /// How long it stays although there is nothing to follow. The next prompt starts another.
 const IDLE: Duration = Duration::from_secs(60);

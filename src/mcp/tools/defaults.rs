@@ -8,7 +8,7 @@ use crate::mcp::answers::{Key, Shape, key, nullable};
 use crate::mcp::call::Call;
 use crate::mcp::caller::Source;
 use crate::mcp::definition::{Definition, Work};
-use crate::models::AgentId;
+use crate::models::NamedAgent;
 use crate::operations::definition::Effect;
 use crate::operations::field::takes;
 use crate::operations::fields::{CLOCK, DEFAULT_AGENT};
@@ -157,8 +157,9 @@ fn inference_diagnostics() -> Definition {
 }
 
 async fn set(call: &Call) -> Result<Value> {
-    let agent = AgentId::parse(&call.arguments.text("agent_id").unwrap_or_default())?;
-    if let Some(own) = call.caller.scope().filter(|own| **own != agent) {
+    let agent = NamedAgent::parse(&call.arguments.text("agent_id").unwrap_or_default())?;
+    if let Some(own) = call.caller.scope().filter(|own| !agent.is(own)) {
+        let own = call.shown(own);
         return Err(Error::new(
             Code::NotPermitted,
             format!(
@@ -166,7 +167,7 @@ async fn set(call: &Call) -> Result<Value> {
                  for itself, and needs no default"
             ),
         )
-        .example(fields([("agent_id", own.as_str())])));
+        .example(fields([("agent_id", own.to_string())])));
     }
     let scope = call
         .session
@@ -225,7 +226,7 @@ async fn diagnose(call: &Call) -> Result<Value> {
         "scope": call.session.id(),
         "ctx_present": true,
         "ctx_metadata_keys": metadata,
-        "ctx_agent_id_attr": call.caller.scope(),
+        "ctx_agent_id_attr": call.caller.scope().map(|own| call.shown(own)),
         "env": env,
         "single_agent_fallback_enabled": settings.single_agent,
         "agents_count": agents_count,

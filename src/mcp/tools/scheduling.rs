@@ -10,7 +10,6 @@ use crate::operations::field::{Field, Parameter};
 use crate::operations::fields::{
     AGENT, BOUNDS, CONVERSATION, CRON, EVERY, PROMPT, REPEATED, SPEC, TIME, WHEN,
 };
-use crate::operations::reading::agent_at;
 use crate::operations::{REGISTER, to_json};
 
 /// The tools in this file.
@@ -104,23 +103,15 @@ async fn schedule(call: &Call) -> Result<Value> {
     if !SPEC.iter().any(|p| values.has(p.field)) {
         return Err(spec_missing(call));
     }
-    let named = call.arguments.text(AGENT.name);
-    // With its target, which the operation reads.
-    let has_target = named.is_some_and(|named| named.contains('/'));
-    let agent_id = match has_target {
-        true => agent_at(&values)?.0,
-        false => call.agent().await?,
-    };
-    if let Some(agent) = &agent_id {
-        if !has_target {
-            values.set(&AGENT, agent.as_str());
-        }
+    let agent = call.agent().await?;
+    if let Some(agent) = &agent {
+        values.set_default(&AGENT, agent.to_string());
         if let Some(conversation) = call.conversation_of(agent) {
             values.set_default(&CONVERSATION, conversation);
         }
     }
     let mut answer = call.operations.ask(&REGISTER, &values).await?;
-    answer["agent_id"] = to_json(&agent_id)?;
+    answer["agent_id"] = to_json(&agent.map(|agent| agent.id))?;
     Ok(answer)
 }
 

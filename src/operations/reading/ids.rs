@@ -1,7 +1,7 @@
 //! The ids of schedules and agents.
 
 use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
-use crate::models::{AgentId, TargetName};
+use crate::models::{AgentId, NamedAgent, TargetName};
 use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
@@ -9,33 +9,26 @@ use crate::operations::text::{given, whole};
 use crate::schedule::corrected_count;
 use crate::service::{Service, Which};
 
-/// The agent, if given.
+/// The agent, if given: its id, or `target/agent`.
 ///
 /// # Errors
 /// [`Code::AgentMissing`] if it is blank, [`Code::AgentInvalid`].
-pub fn agent(values: &Values) -> Result<Option<AgentId>> {
+pub fn agent(values: &Values) -> Result<Option<NamedAgent>> {
     let text = values.text(&AGENT);
-    text.as_deref().map(AgentId::parse).transpose()
+    text.as_deref().map(NamedAgent::parse).transpose()
 }
 
-/// The agent of a schedule and its target, each if given: an agent may be written as
-/// `target/agent`.
+/// The agent of a schedule and its target, each if given: the target may be named in either field.
 ///
 /// # Errors
 /// Those of [`agent`], and [`Code::SpecConflict`] if two different targets were given.
 pub fn agent_at(values: &Values) -> Result<(Option<AgentId>, Option<TargetName>)> {
-    let text = values.text(&AGENT);
-    let target = values.given(&TARGET).map(TargetName::new);
-    let parts = text.as_deref().and_then(|text| text.split_once('/'));
-    let is_both = |(at, id): &(&str, &str)| {
-        TargetName::is_valid(at.trim()) && id.trim_start().starts_with("agent-")
+    let target = target(values);
+    let Some(NamedAgent { id, target: at }) = agent(values)? else {
+        return Ok((None, target));
     };
-    let Some((at, id)) = parts.filter(is_both) else {
-        return Ok((agent(values)?, target));
-    };
-    let at = TargetName::new(at.trim());
-    if let Some(other) = target.filter(|other| *other != at) {
-        return Err(Error::new(
+    match (at, target) {
+        (Some(at), Some(other)) if at != other => Err(Error::new(
             Code::SpecConflict,
             message![
                 field(AGENT.name),
@@ -47,9 +40,14 @@ pub fn agent_at(values: &Values) -> Result<(Option<AgentId>, Option<TargetName>)
                 quoted(other.as_str()),
                 ": leave one of them out"
             ],
-        ));
+        )),
+        (at, target) => Ok((Some(id), at.or(target))),
     }
-    Ok((Some(AgentId::parse(id)?), Some(at)))
+}
+
+/// The target, if given.
+pub fn target(values: &Values) -> Option<TargetName> {
+    values.given(&TARGET).map(TargetName::new)
 }
 
 /// The id of the schedule.
@@ -210,7 +208,7 @@ mod tests {
     fn an_agent_that_is_named_blank_is_missing() {
         let agent = |text: &str| agent(&Values::default().with(&AGENT, text));
         assert_eq!(code(agent("")), Code::AgentMissing);
-        assert_eq!(agent("agent-1").unwrap().unwrap().as_str(), "agent-1");
+        assert_eq!(agent("agent-1").unwrap().unwrap().id.as_str(), "agent-1");
         assert_eq!(super::agent(&Values::default()).unwrap(), None);
     }
 }

@@ -104,7 +104,7 @@ pub fn refuse_large(values: &Values) -> Result<()> {
 pub fn list(values: &Values) -> Result<ListQuery> {
     let page = page(values)?;
     Ok(ListQuery {
-        agent_id: agent(values)?,
+        agent: agent(values)?,
         all: values.is_set(&ALL),
         full: values.is_set(&FULL),
         limit: page.limit,

@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub preparing: BTreeSet<TargetName>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
+    /// The targets to which delivery is halted.
+    pub halted_targets: BTreeMap<TargetName, Halt>,
     /// Whether there is more upkeep to do than one snapshot may.
     pub more: bool,
 }

@@ -1,6 +1,6 @@
 //! When to read the database again, how far, and what the snapshot changes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -123,6 +123,7 @@ impl Core {
         }
         self.claims_since_snapshot = 0;
         self.apply_halt(snapshot.halted);
+        self.apply_halts_of_targets(snapshot.halted_targets);
         for target in &snapshot.targets {
             self.targets.get_mut(target.as_str());
         }
@@ -192,6 +193,24 @@ impl Core {
             None => tracing::info!("the halt is lifted: delivery is on again"),
         }
         self.halted = halted;
+        self.next_beat = None;
+    }
+
+    fn apply_halts_of_targets(&mut self, halted: BTreeMap<TargetName, Halt>) {
+        if halted == self.halted_targets {
+            return;
+        }
+        for (name, halt) in &halted {
+            if !self.halted_targets.contains_key(name) {
+                tracing::warn!("{halt}");
+            }
+        }
+        for name in self.halted_targets.keys() {
+            if !halted.contains_key(name) {
+                tracing::info!("the halt is lifted: delivery to {name} is on again");
+            }
+        }
+        self.halted_targets = halted;
         self.next_beat = None;
     }
 

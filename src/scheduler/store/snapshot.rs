@@ -67,6 +67,8 @@ impl SchedulerStore {
         let next_due = db.next_due(now).await?;
         let next_resume = db.next_resume().await?;
         let halted = db.get_halt().await?;
+        let halted_targets = db.list_halted_targets().await?.into_iter();
+        let halted_targets = halted_targets.filter_map(|halt| Some((halt.target.clone()?, halt)));
         let with_lane = |due: DueSchedule| {
             let lane = self.lane_of(&due);
             (due, lane)
@@ -92,6 +94,7 @@ impl SchedulerStore {
             next_due,
             next_resume,
             halted,
+            halted_targets: halted_targets.collect(),
             targets: targets.names().cloned().collect(),
             held: (held.iter())
                 .filter(|held| targets.get(&held.target).is_some())

@@ -14,7 +14,7 @@ use super::headers;
 use super::refusal::Refused;
 use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::error::{Code, Error, Result, message, shell};
-use crate::models::{self, AgentId, Caller};
+use crate::models::{self, AgentAt, AgentId, Caller, NamedAgent};
 use crate::service::Service;
 use crate::web::credentials::{identify, recognize};
 
@@ -61,7 +61,7 @@ impl Face {
                 .for_caller(caller)
                 .through(models::Face::LettaApi, key);
             // Refused whether the other agent exists or not.
-            service.refuse_other(agent)?;
+            service.refuse_other(agent.clone().into())?;
             return Ok(Admitted {
                 service,
                 vouched: false,
@@ -72,11 +72,11 @@ impl Face {
             return Err(unguarded("scheduling").into());
         }
         upstream.vouch(headers, agent).await?;
-        let service = self.service.for_caller(Caller::Agent(agent.clone()));
+        let agent = AgentAt::new(self.service.letta.name(), agent.clone());
+        let service = self.service.for_caller(Caller::Agent(agent));
         let service = service.through(models::Face::LettaApi, None);
         if let Some(said) = headers.get(AGENT_HEADER) {
-            let said = AgentId::parse(said.to_str().unwrap_or_default())?;
-            service.refuse_other(&said)?;
+            service.refuse_other(NamedAgent::parse(said.to_str().unwrap_or_default())?)?;
         }
         Ok(Admitted {
             service,

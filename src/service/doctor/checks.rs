@@ -241,13 +241,13 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
             ));
         }
     }
-    if let Some(halt) = &status.halted {
-        findings.push(finding(
-            Severity::Warning,
-            "halted",
-            halt.to_string(),
-            "promptyoself halt --off",
-        ));
+    for halt in status.halted.iter().chain(&status.halted_targets) {
+        let lift = match &halt.target {
+            Some(target) => format!("promptyoself halt --off --target {target}"),
+            None => "promptyoself halt --off".to_owned(),
+        };
+        let problem = halt.to_string();
+        findings.push(finding(Severity::Warning, "halted", problem, lift));
     }
     Ok(findings)
 }
@@ -258,7 +258,7 @@ pub(super) fn stalled(stalled: &StalledPrompt, pid: Option<i64>, database: &Path
         Some(id) => format!("a prompt of schedule {id}"),
         None => "a prompt of a deleted schedule".to_owned(),
     };
-    let (agent, since) = (&stalled.agent_id, stalled.since);
+    let (agent, since) = (&stalled.agent, stalled.since);
     let heard = match &stalled.run_id {
         Some(run) => format!("its turn ({run}) can't be running that long"),
         None => "nothing was heard from its turn".to_owned(),
@@ -285,7 +285,7 @@ pub(super) fn overdue(overdue: &OverduePrompt) -> Finding {
         Some(id) => format!("a prompt of schedule {id}"),
         None => "a prompt of a deleted schedule".to_owned(),
     };
-    let (agent, since) = (&overdue.agent_id, overdue.since);
+    let (agent, since) = (&overdue.agent, overdue.since);
     let (code, problem) = match overdue.state {
         State::Unknown => (
             "search_overdue",

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use promptyoself::error::Code;
-use promptyoself::models::{AgentId, PurgeScope};
+use promptyoself::models::{NamedAgent, PurgeScope};
 use promptyoself::scheduler::Mode;
 
 use crate::foreign_writers::raw::Foreign;
@@ -30,7 +30,7 @@ fn holds(world: &World, text: &str) -> bool {
 }
 
 fn agent(name: &str) -> PurgeScope {
-    PurgeScope::Agent(AgentId::parse(name).unwrap())
+    PurgeScope::Agent(NamedAgent::parse(name).unwrap())
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn what_many_incidents_told_is_purged_and_that_of_others_stays() {
              opened_at, opened_at, opened_at, opened_at FROM incidents"
         ))
         .await;
-    let whose = PurgeScope::Agent(AgentId::parse("agent-a").unwrap());
+    let whose = PurgeScope::Agent(NamedAgent::parse("agent-a").unwrap());
     let purged = world.service.db.purge(&whose, None, world.now()).await;
     assert_eq!(purged.unwrap().live, 1);
     for (left, sql) in [

@@ -303,7 +303,7 @@ async fn pruning_and_purging_leave_what_is_still_to_be_sent_and_take_what_is_ove
         .prune(world.now(), world.now(), |_| ())
         .await
         .unwrap();
-    let whose = PurgeScope::Agent(promptyoself::models::AgentId::parse("agent-a").unwrap());
+    let whose = PurgeScope::Agent(promptyoself::models::NamedAgent::parse("agent-a").unwrap());
     world
         .service
         .db

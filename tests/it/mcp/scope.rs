@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::peer::{NEWEST, Peer, WITH_SESSIONS, program, serve};
-use crate::program::World;
+use crate::fake_letta::FakeLetta;
+use crate::program::{Answer, World};
 
 const OTHER: &str = "agent-other";
 
@@ -18,11 +19,11 @@ enum Expected {
 use Expected::{Answered, Refused};
 
 /// Every tool, with what an agent tries.
-fn attempts(tool: &str, own: i64, other: i64) -> Vec<(Value, Expected)> {
+fn attempts(tool: &str, own: i64, other: i64, stranger: &str) -> Vec<(Value, Expected)> {
     let scheduling = |when: &str, value: &str| {
         let call = |agent: Value| json!({ "prompt": "p", when: value, "agent_id": agent });
         vec![
-            (call(json!(OTHER)), Refused("not_permitted")),
+            (call(json!(stranger)), Refused("not_permitted")),
             (call(Value::Null), Answered),
         ]
     };
@@ -49,7 +50,7 @@ fn attempts(tool: &str, own: i64, other: i64) -> Vec<(Value, Expected)> {
         "promptyoself_schedule_every" => scheduling("every", "1h"),
         "promptyoself_preview" => vec![(json!({ "every": "1h" }), Answered)],
         "promptyoself_list" => vec![
-            (json!({ "agent_id": OTHER }), Refused("not_permitted")),
+            (json!({ "agent_id": stranger }), Refused("not_permitted")),
             (json!({ "include_cancelled": true }), Answered),
         ],
         "promptyoself_get" | "promptyoself_run_now" => on_schedule(&[]),
@@ -59,7 +60,7 @@ fn attempts(tool: &str, own: i64, other: i64) -> Vec<(Value, Expected)> {
                 Refused("schedule_not_found"),
             ),
             (
-                json!({ "schedule_id": own, "agent_id": OTHER }),
+                json!({ "schedule_id": own, "agent_id": stranger }),
                 Refused("not_permitted"),
             ),
             (json!({ "schedule_id": own, "prompt": "changed" }), Answered),
@@ -76,17 +77,17 @@ fn attempts(tool: &str, own: i64, other: i64) -> Vec<(Value, Expected)> {
                 json!({ "schedule_id": other }),
                 Refused("schedule_not_found"),
             ),
-            (json!({ "agent_id": OTHER }), Refused("not_permitted")),
+            (json!({ "agent_id": stranger }), Refused("not_permitted")),
             (json!({}), Answered),
         ],
         "promptyoself_set_scoped_default_agent" => {
-            vec![(json!({ "agent_id": OTHER }), Refused("not_permitted"))]
+            vec![(json!({ "agent_id": stranger }), Refused("not_permitted"))]
         }
         "promptyoself_execute" | "promptyoself_agents" => {
             vec![(json!({}), Refused("not_permitted"))]
         }
         "promptyoself_set_default_agent" => {
-            vec![(json!({ "agent_id": OTHER }), Refused("not_permitted"))]
+            vec![(json!({ "agent_id": stranger }), Refused("not_permitted"))]
         }
         "promptyoself_upload" => vec![(
             json!({ "source_code": "def f(): pass" }),
@@ -119,10 +120,17 @@ fn key(world: &World, flags: &[&str]) -> (i64, String) {
 }
 
 /// Walks every tool as an agent would that wants what is another one's.
-fn assert_scoped(peer: &mut Peer, world: &World, own: i64, other: i64) {
+fn assert_scoped(
+    peer: &mut Peer,
+    world: &World,
+    own: i64,
+    other: i64,
+    stranger: &str,
+    named: &str,
+) {
     for tool in peer.tools() {
         let tool = tool["name"].as_str().unwrap();
-        for (call, expected) in attempts(tool, own, other) {
+        for (call, expected) in attempts(tool, own, other, stranger) {
             let result = peer.call(tool, call.clone()).unwrap();
             let answer = result["structuredContent"].clone();
             match expected {
@@ -131,7 +139,7 @@ fn assert_scoped(peer: &mut Peer, world: &World, own: i64, other: i64) {
                     assert_ne!(result["isError"], true, "{tool} {call}: {result}");
                     let text = result.to_string();
                     assert!(
-                        !text.contains("theirs") && !text.contains(OTHER),
+                        !text.contains("theirs") && !text.contains(stranger),
                         "{tool}: {text}"
                     );
                     let file = world.database();
@@ -143,7 +151,7 @@ fn assert_scoped(peer: &mut Peer, world: &World, own: i64, other: i64) {
         }
     }
     let known = peer.succeed("promptyoself_inference_diagnostics", json!({}));
-    assert_eq!(known["inferred_agent_id"], json!(world.agent));
+    assert_eq!(known["inferred_agent_id"], json!(named));
     assert_eq!(known["inference_debug"]["source"], "caller");
     let kept = world.run(&["show", &other.to_string()]).succeeded();
     assert_eq!(kept["schedule"]["prompt_text"], "theirs");
@@ -162,6 +170,8 @@ async fn no_tool_gives_an_agent_anything_of_another_one() {
         &world,
         own,
         other,
+        OTHER,
+        world.agent.as_str(),
     );
     let (_, agents) = key(&world, &["--agent-id", world.agent.as_str()]);
     let (_, operators) = key(&world, &[]);
@@ -178,6 +188,8 @@ async fn no_tool_gives_an_agent_anything_of_another_one() {
                 &world,
                 own,
                 other,
+                OTHER,
+                world.agent.as_str(),
             );
         }
     }
@@ -186,6 +198,68 @@ async fn no_tool_gives_an_agent_anything_of_another_one() {
     assert_eq!(agents["count"], 2);
     let shown = operator.succeed("promptyoself_get", json!({ "schedule_id": other }));
     assert_eq!(shown["schedule"]["prompt_text"], "theirs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_tool_gives_an_agent_anything_of_the_one_of_its_id_at_another_target() {
+    let world = World::new().await;
+    let own = world.register("mine", &["--every", "1h"]);
+    let work = FakeLetta::start().await;
+    work.add_agent_with_id(world.agent.as_str());
+    let file = world.dir().join("two.toml");
+    let table = format!(
+        "[targets.work]\nurl = \"{}\"\ntoken = \"pw-test\"\n",
+        work.url()
+    );
+    std::fs::write(&file, table).unwrap();
+    let file = file.to_str().unwrap();
+    let run = |argv: &[&str]| {
+        let mut command = world.command(argv);
+        Answer::read(command.args(["--config", file]).output().unwrap()).succeeded()
+    };
+    let (at_home, at_work) = (
+        format!("letta/{}", world.agent),
+        format!("work/{}", world.agent),
+    );
+    let theirs = ["--prompt", "theirs", "--every", "1h"];
+    let made = run(&[&["register", "--agent-id", &at_work], &theirs[..]].concat());
+    let other = made["id"].as_i64().unwrap();
+    let key = run(&["key", "create", "--agent-id", &at_home]);
+    assert_eq!(
+        (&key["agent_id"], &key["target"]),
+        (&json!(world.agent), &json!("letta"))
+    );
+    let operators = run(&["key", "create"]);
+    let bearer = |key: &Value| format!("Bearer {}", key["key"].as_str().unwrap());
+    let (key, operators) = (bearer(&key), bearer(&operators));
+    let (_daemon, url) = serve(&program(&world).with("PROMPTYOSELF_CONFIG", file)).await;
+    for headers in [
+        &[("Authorization", key.as_str())][..],
+        &[
+            ("Authorization", &key),
+            ("X-Agent-Id", world.agent.as_str()),
+        ],
+        &[("Authorization", &operators), ("X-Agent-Id", &at_home)],
+        // The default target's.
+        &[
+            ("Authorization", &operators),
+            ("X-Agent-Id", world.agent.as_str()),
+        ],
+    ] {
+        let own = world.register("mine", &["--every", "1h"]);
+        let mut peer = Peer::over_http(NEWEST, &url, headers);
+        assert_scoped(&mut peer, &world, own, other, &at_work, &at_home);
+    }
+    let mut peer = Peer::over_http(
+        NEWEST,
+        &url,
+        &[("Authorization", &operators), ("X-Agent-Id", &at_work)],
+    );
+    assert_eq!(
+        peer.fail("promptyoself_get", json!({ "schedule_id": own }))["code"],
+        "schedule_not_found"
+    );
+    peer.succeed("promptyoself_cancel", json!({ "schedule_id": other }));
 }
 
 /// A raw request to begin a session, or within one.

@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 use promptyoself::letta_client::{
     Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind,
 };
-use promptyoself::models::{AgentId, CatchUp, Channel, PingUrl, Policy, ScheduleType, State, Turn};
+use promptyoself::models::{
+    CatchUp, Channel, NamedAgent, PingUrl, Policy, ScheduleType, State, Turn,
+};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::HistoryQuery;
 
@@ -38,13 +40,13 @@ async fn looks_at_the_history() {
     let id = register(&world, "agent-a", Policy::default()).await;
     let states: Vec<Option<State>> = State::ALL.iter().copied().map(Some).collect();
     for id in [None, Some(id)] {
-        for agent_id in [None, Some(AgentId::parse("agent-a").unwrap())] {
+        for agent in [None, Some(NamedAgent::parse("agent-a").unwrap())] {
             for state in [&[None], &states[..]].concat() {
                 for since in [None, Some(world.now())] {
                     for settled_since in [None, Some(world.now())] {
                         let asked = HistoryQuery {
                             id,
-                            agent_id: agent_id.clone(),
+                            agent: agent.clone(),
                             state,
                             since,
                             settled_since,

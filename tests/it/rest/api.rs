@@ -6,7 +6,6 @@ use std::sync::Arc;
 use promptyoself::config::ServerSettings;
 use promptyoself::error::Code;
 use promptyoself::mcp;
-use promptyoself::models::AgentId;
 use promptyoself::operations::{self, Offer};
 use promptyoself::server::{App, Metrics, Running, router};
 use promptyoself::service::Service;
@@ -15,7 +14,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{World, agent_at};
 
 /// A server on a database, with a target in memory.
 pub struct Api {
@@ -38,7 +37,10 @@ impl Api {
     }
 
     pub async fn offering(operations: Offer) -> Api {
-        let world = World::new().await;
+        Api::on(World::new().await, operations).await
+    }
+
+    pub async fn on(world: World, operations: Offer) -> Api {
         let url = serve(&world.service, operations).await;
         Api {
             world,
@@ -54,7 +56,7 @@ impl Api {
 
     /// A new key: an agent's, or the operator's.
     pub async fn key(&self, agent: Option<&str>) -> String {
-        let agent = agent.map(|a| AgentId::parse(a).unwrap());
+        let agent = agent.map(agent_at);
         let made = self.world.service.create_key("k", agent.as_ref()).await;
         made.unwrap().1.expose_secret().to_owned()
     }

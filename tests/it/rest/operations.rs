@@ -6,6 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::api::Api;
+use crate::fake_target::FakeTarget;
+use crate::world::World;
 
 fn hourly(prompt: &str) -> Value {
     json!({ "agent_id": "agent-a", "prompt": prompt, "every": "1h" })
@@ -173,4 +175,43 @@ async fn a_halt_is_shown_until_it_is_lifted() {
     let lifted = super::api::send(api.request(Method::DELETE, "/api/v1/halt")).await;
     assert_eq!(lifted.is(200)["halted"], false);
     assert_eq!(api.get("/api/v1/status").await.is(200)["halted"], false);
+}
+
+#[tokio::test]
+async fn a_halt_of_a_target_is_shown_there_and_to_no_agent_of_another() {
+    let world = World::new().await.beside(FakeTarget::named("work"));
+    let api = Api::on(world, promptyoself::operations::ALL).await;
+    let halt = json!({ "target": "work", "note": "upgrade" });
+    let halted = api.send(Method::PUT, "/api/v1/halt", halt).await.is(200);
+    assert_eq!(halted["target"], "work");
+    let status = api.get("/api/v1/status").await.is(200);
+    assert_eq!(status["halted"], false);
+    let targets = status["targets"].as_array().unwrap();
+    let names: Vec<&str> = targets
+        .iter()
+        .map(|t| t["target"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["letta", "work"]);
+    assert_eq!(targets[0]["halted_since"], Value::Null);
+    assert_eq!(
+        (&targets[1]["halted_since"], &targets[1]["halt_note"]),
+        (&halted["since"], &json!("upgrade"))
+    );
+    for (agent, is_told) in [("agent-a", false), ("work/agent-a", true)] {
+        let request = api.request(Method::GET, "/api/v1/status");
+        let request = request.header("x-agent-id", agent);
+        let seen = super::api::send(request).await.is(200);
+        let targets = seen["targets"].as_array().unwrap();
+        assert_eq!(targets.len(), 1, "{seen}");
+        assert_eq!(targets[0]["halted_since"].is_null(), !is_told, "{seen}");
+        assert_eq!(targets[0]["halt_note"], Value::Null);
+        let warning = seen["warning"].as_str().unwrap_or_default();
+        assert_eq!(warning.contains("halted"), is_told, "{warning}");
+    }
+    let request = api.request(Method::DELETE, "/api/v1/halt");
+    let request = request.json(&json!({ "target": "work" }));
+    let lifted = super::api::send(request).await.is(200);
+    assert_eq!(lifted["halted"], false);
+    let status = api.get("/api/v1/status").await.is(200);
+    assert_eq!(status["targets"][1]["halted_since"], Value::Null);
 }

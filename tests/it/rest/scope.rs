@@ -1,13 +1,16 @@
 //! What a key gives access to, on every route of the document: new routes must be added here.
 
 use promptyoself::error::Code;
-use promptyoself::models::State;
+use promptyoself::models::{NamedAgent, ScheduleType, State};
 use promptyoself::operations::definition::Who;
+use promptyoself::service::Registration;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::api::{Answer, Api, send};
 use super::document::{Operation, operations};
+use crate::fake_target::FakeTarget;
+use crate::world::World;
 
 /// What another agent's schedule is like for an agent that asks.
 enum Law {
@@ -67,16 +70,32 @@ fn who(id: &str) -> Who {
 
 struct Scene {
     api: Api,
-    /// agent-a's schedule and agent-b's, each delivered once.
+    /// agent-a's schedule and that of a stranger, each delivered once.
     own: i64,
     other: i64,
     key: String,
+    /// The stranger.
+    stranger: NamedAgent,
 }
 
+/// Who is a stranger to agent-a: another agent, and the one of the same id at another target.
+const STRANGERS: [&str; 2] = ["agent-b", "work/agent-a"];
+
 async fn scene() -> Scene {
-    let api = Api::new().await;
+    scene_with("agent-b").await
+}
+
+async fn scene_with(stranger: &str) -> Scene {
+    let world = World::new().await.beside(FakeTarget::named("work"));
+    let api = Api::on(world, promptyoself::operations::ALL).await;
+    let stranger = NamedAgent::parse(stranger).unwrap();
     let own = api.world.every("agent-a", "mine", "1h").await.id;
-    let other = api.world.every("agent-b", "SECRET-B", "1h").await.id;
+    let id = stranger.id.as_str();
+    let wish = Registration {
+        target: stranger.target.clone(),
+        ..(api.world).wish(id, "SECRET-B", ScheduleType::Interval, "1h")
+    };
+    let other = api.world.service.register(&wish).await.unwrap().id;
     let mut running = api.world.start();
     api.world.advance(3_600);
     for _ in 0..2 {
@@ -89,6 +108,7 @@ async fn scene() -> Scene {
         own,
         other,
         key,
+        stranger,
     }
 }
 
@@ -115,7 +135,14 @@ impl Scene {
 
 #[tokio::test]
 async fn for_an_agents_key_nothing_of_another_agent_exists_on_any_route() {
-    let scene = scene().await;
+    for stranger in STRANGERS {
+        assert_nothing_of(stranger).await;
+    }
+}
+
+async fn assert_nothing_of(stranger: &str) {
+    let scene = scene_with(stranger).await;
+    let is_told = |text: &str| text.contains("SECRET-B") || text.contains(stranger);
     let before = scene
         .api
         .world
@@ -130,10 +157,7 @@ async fn for_an_agents_key_nothing_of_another_agent_exists_on_any_route() {
         assert_eq!(is_operators, who(id) != Who::Anyone, "{id}");
         let answer = scene.as_agent(&operation, scene.other, "").await;
         let text = answer.json.to_string();
-        assert!(
-            !text.contains("SECRET-B") && !text.contains("agent-b"),
-            "{id}: {text}"
-        );
+        assert!(!is_told(&text), "{id}: {text}");
         match law(id).0 {
             Law::Absent => answer.is_problem(404, Code::ScheduleNotFound),
             Law::Harmless => assert!(answer.status < 300, "{id}: {answer:?}"),
@@ -144,7 +168,8 @@ async fn for_an_agents_key_nothing_of_another_agent_exists_on_any_route() {
             } => {
                 answer.is(200);
                 if by_agent {
-                    let asked = scene.as_agent(&operation, 0, "?agent_id=agent-b").await;
+                    let query = format!("?agent_id={}", scene.stranger);
+                    let asked = scene.as_agent(&operation, 0, &query).await;
                     asked.is_problem(403, Code::NotPermitted);
                 }
                 if by_schedule {
@@ -187,16 +212,23 @@ async fn an_agents_key_does_everything_with_its_own_schedules() {
             assert_eq!(answer.json["count"], 1, "{id}: {answer:?}");
         }
     }
-    let foreign = json!({ "agent_id": "agent-b", "prompt": "p", "every": "1h" });
-    for (operation, schedule) in [("create_schedule", 0), ("update_schedule", scene.own)] {
-        let request = scene.request(find(operation), schedule, "");
-        let request = request.json(&match operation {
-            "create_schedule" => foreign.clone(),
-            _ => json!({ "agent_id": "agent-b" }),
-        });
-        send(request.bearer_auth(&scene.key))
-            .await
-            .is_problem(403, Code::NotPermitted);
+    let foreign = [
+        json!({ "agent_id": "agent-b" }),
+        json!({ "agent_id": "work/agent-a" }),
+        json!({ "target": "work" }),
+    ];
+    for foreign in foreign {
+        for (operation, schedule) in [("create_schedule", 0), ("update_schedule", scene.own)] {
+            let mut body = foreign.clone();
+            if schedule == 0 {
+                body["prompt"] = "p".into();
+                body["every"] = "1h".into();
+            }
+            let request = scene.request(find(operation), schedule, "").json(&body);
+            send(request.bearer_auth(&scene.key))
+                .await
+                .is_problem(403, Code::NotPermitted);
+        }
     }
     let ended = scene.as_agent(find("cancel_schedule"), scene.own, "").await;
     ended.is(200);

@@ -1,8 +1,9 @@
 //! Manual runs, and the halt.
 
 use promptyoself::error::Code;
-use promptyoself::models::{Lifecycle, State, Trigger};
+use promptyoself::models::{Lifecycle, ScheduleType, State, TargetName, Trigger};
 use promptyoself::scheduler::Mode;
+use promptyoself::service::Registration;
 
 use crate::fake_target::{Act, FakeTarget};
 use crate::world::World;
@@ -206,6 +207,48 @@ async fn nothing_that_waits_grows_older_while_delivery_is_halted() {
     world.advance(60);
     running.until(State::Delivered).await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_halted_target_gets_nothing_and_what_waits_for_it_grows_no_older() {
+    let work = FakeTarget::named("work");
+    let world = World::new().await.beside(work.clone());
+    let at_work = |prompt: &str| Registration {
+        target: Some(TargetName::new("work")),
+        ..world.wish(
+            "agent-a",
+            prompt,
+            ScheduleType::Once,
+            "2026-02-01T12:00:01Z",
+        )
+    };
+    let name = TargetName::new("work");
+    let states = async || -> Vec<State> {
+        let all = world.occurrences().await;
+        all.iter().map(|o| o.state).collect()
+    };
+    world.service.register(&at_work("first")).await.unwrap();
+    work.script("agent-a", Act::Answer(FakeTarget::busy()));
+    world.advance(1);
+    deliver(&world).await;
+    assert_eq!(states().await, [State::Waiting]);
+    world
+        .service
+        .halt_target(&name, Some("moving"))
+        .await
+        .unwrap();
+    // Over the maximum age by the clock.
+    world.advance(48 * 3_600);
+    world.once("agent-a", "at home", 1).await;
+    world.advance(1);
+    deliver(&world).await;
+    assert_eq!(world.target.sent().len(), 1);
+    assert_eq!(states().await, [State::Waiting, State::Delivered]);
+    let lifted = world.service.lift_target(&name).await.unwrap();
+    assert!(lifted.message.contains("it had been halted since"));
+    deliver(&world).await;
+    assert_eq!(states().await, [State::Delivered, State::Delivered]);
+    assert_eq!(work.sent().last().unwrap().text, "first");
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use promptyoself::error::Code;
-use promptyoself::models::{Budget, Caller, RequestKey, RequestStatus, ScheduleType, StoredAnswer};
+use promptyoself::models::{Budget, RequestKey, RequestStatus, ScheduleType, StoredAnswer};
 use promptyoself::service::{Credentials, Service};
 
-use super::{agent, on_every_store, together};
+use super::{on_every_store, together};
+use crate::world::{agent_at, known_agent};
 
 fn request() -> RequestKey {
     RequestKey {
@@ -20,16 +21,16 @@ async fn a_key_opens_what_is_its_agents_until_it_is_revoked() {
     on_every_store(async |world| {
         let (id, key) = world
             .service
-            .create_key("laptop", Some(&agent("agent-a")))
+            .create_key("laptop", Some(&agent_at("agent-a")))
             .await
             .unwrap();
         let other = world.another().await;
         let shown = Credentials {
             key: Some(key),
-            agent_id: None,
+            agent: None,
         };
         let caller = other.identify(&shown).await.unwrap();
-        assert_eq!(caller, Caller::Agent(agent("agent-a")));
+        assert_eq!(caller, known_agent("agent-a"));
         let kept = other.list_keys().await.unwrap();
         assert_eq!((kept.len(), kept[0].name.as_str()), (1, "laptop"));
         assert_eq!(kept[0].created_at, world.now());
@@ -106,7 +107,7 @@ async fn an_agent_that_registers_many_times_at_once_gets_no_more_than_its_budget
             schedules: 3,
             ..Budget::default()
         };
-        world.service = world.service.for_caller(Caller::Agent(agent("agent-a")));
+        world.service = world.service.for_caller(known_agent("agent-a"));
         let wish = world.wish("agent-a", "hello", ScheduleType::Interval, "1h");
         let made = together(&world, move |_, service| {
             let wish = wish.clone();

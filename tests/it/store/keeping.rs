@@ -71,7 +71,10 @@ async fn what_is_purged_keeps_its_place_and_loses_its_text() {
         let id = seven_hours(&world).await;
         world.every("agent-b", "not secret", "1h").await;
         world.service.cancel(id).await.unwrap();
-        let (db, whose) = (&world.service.db, PurgeScope::Agent(agent("agent-a")));
+        let (db, whose) = (
+            &world.service.db,
+            PurgeScope::Agent(agent("agent-a").into()),
+        );
         let purged = db.purge(&whose, None, world.now()).await.unwrap();
         assert_eq!(purged.schedules, 1);
         assert_eq!(world.account().await.len(), 5);
@@ -99,7 +102,7 @@ async fn the_history_is_asked_by_schedule_agent_state_and_time() {
             limit: 100,
             ..HistoryFilter::default()
         };
-        let nobodys = Some(agent("agent-b"));
+        let nobodys = Some(agent("agent-b").into());
         for (filter, wanted) in [
             (everything.clone(), 5),
             (
@@ -111,7 +114,7 @@ async fn the_history_is_asked_by_schedule_agent_state_and_time() {
             ),
             (
                 HistoryFilter {
-                    agent_id: nobodys,
+                    agent: nobodys,
                     ..everything.clone()
                 },
                 0,

@@ -43,7 +43,7 @@ async fn what_is_registered_is_read_as_it_was_given() {
         assert_eq!(read.lifecycle, Lifecycle::Active);
         let db = &world.service.db;
         let by_name = async |whose: &str| {
-            db.get_schedule_by_name(&agent(whose), "hourly 👋")
+            db.get_schedule_by_name(&crate::world::agent_at(whose), "hourly 👋")
                 .await
                 .unwrap()
         };
@@ -70,7 +70,7 @@ async fn pages_of_a_list_follow_the_next_run_and_leave_nothing_out() {
         let mut seen = Vec::new();
         for offset in [0, 2, 4, 6] {
             let filter = ScheduleFilter {
-                agent_id: Some(agent("agent-a")),
+                agent: Some(agent("agent-a").into()),
                 limit: Some(2),
                 offset,
                 ..ScheduleFilter::default()
@@ -263,7 +263,7 @@ async fn every_change_is_in_the_record_with_the_latest_first() {
         world.service.cancel(id).await.unwrap();
         let asked = ChangeQuery {
             schedule_id: Some(id),
-            agent_id: None,
+            agent: None,
             since: None,
             limit: 10,
             offset: 0,

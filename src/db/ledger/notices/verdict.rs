@@ -7,7 +7,7 @@ use crate::db::ledger::incidents::{Affected, Trouble, close_incident, open_incid
 use crate::db::ledger::locks::lock_subject;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::{incidents, notices};
-use crate::models::{Fault, IncidentKind, State, Verdict};
+use crate::models::{Fault, IncidentKind, Lane, State, Verdict};
 
 /// How many agents unknown to Letta are reported one by one within a day. More are one incident:
 /// whoever makes up agents makes up many.
@@ -90,10 +90,11 @@ fn look_around(tx: &Tx<'_>, settled: &Settled<'_>, now: Timestamp) -> sql::Resul
     let Verdict::Dead { fault } = settled.verdict else {
         return Ok(Around::default());
     };
+    let target = Lane::new(settled.lane).target();
     let asks_for_end = settled.is_last && fault.is_agents();
     Ok(Around {
         is_one_of_many: is_one_of_many(tx, settled, fault, now)?,
-        agent_has_ended: asks_for_end && !notices::goes_on(tx, settled.agent_id)?,
+        agent_has_ended: asks_for_end && !notices::goes_on(tx, settled.agent_id, &target)?,
     })
 }
 

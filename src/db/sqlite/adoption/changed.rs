@@ -224,10 +224,12 @@ fn clear_taken_name(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<()> {
     statement!(change_schedule!(
         "name = NULL",
         " WHERE id = $1 AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
-             WHERE o.id <> $1 AND o.agent_id = $2 AND o.name = $3 \
-             AND o.lifecycle IN ('active', 'paused'))"
+             WHERE o.id <> $1 AND o.agent_id = $4 AND o.name = $5 \
+             AND o.lifecycle IN ('active', 'paused') \
+             AND coalesce(o.target, $3) = coalesce($2, $3))"
     ))
     .bind(row.id)
+    .bind_target(tx, row.target.as_ref())
     .bind(row.agent_id.clone())
     .bind(row.name.clone())
     .execute(tx)?;
