@@ -84,18 +84,25 @@ impl IntervalSpec {
         self.step == other.step
     }
 
-    /// Its shortest description in English: `every 5 minutes`.
-    pub fn describe(&self, zone: &Zone) -> String {
+    /// Its shortest description in English: `every 5 minutes`. `anchor` tells at what time of day
+    /// days and weeks are counted.
+    pub fn describe(&self, zone: &Zone, anchor: Timestamp) -> String {
         match self.step {
             Step::Seconds(seconds) => format!("every {}", in_words(seconds)),
             Step::Days(days) => {
+                let local = zone.wall(anchor);
+                let weekday = local.strftime("%A");
                 let often = match (days, days % 7) {
                     (1, _) => "day".to_owned(),
-                    (7, _) => "week".to_owned(),
-                    (_, 0) => format!("{} weeks", days / 7),
+                    (7, _) => format!("{weekday}"),
+                    (_, 0) => format!("{} weeks on {weekday}", days / 7),
                     _ => format!("{days} days"),
                 };
-                format!("every {often} at the same time of day, {}", zone.name())
+                let clock = match local.second() {
+                    0 => local.strftime("%H:%M"),
+                    _ => local.strftime("%H:%M:%S"),
+                };
+                format!("every {often} at {clock}, {}", zone.name())
             }
         }
     }

@@ -111,12 +111,12 @@ impl Spec {
         }
     }
 
-    /// Its meaning, in short plain English.
-    pub fn describe(&self, zone: &Zone) -> String {
+    /// Its meaning, in short plain English. An interval is counted from `anchor`.
+    pub fn describe(&self, zone: &Zone, anchor: Timestamp) -> String {
         match self {
             Spec::Once(at) => format!("once at {}", zone.both(*at)),
             Spec::Cron(cron) => cron.describe(zone),
-            Spec::Interval(interval) => interval.describe(zone),
+            Spec::Interval(interval) => interval.describe(zone, anchor),
         }
     }
 }
@@ -219,7 +219,12 @@ mod tests {
             ),
             (ScheduleType::Interval, "5m", "every 5 minutes"),
         ] {
-            assert_eq!(parse(kind, value).unwrap().describe(&berlin()), wanted);
+            assert_eq!(
+                parse(kind, value)
+                    .unwrap()
+                    .describe(&berlin(), Timestamp::UNIX_EPOCH),
+                wanted
+            );
         }
     }
 

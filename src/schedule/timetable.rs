@@ -83,7 +83,7 @@ impl Timetable {
 
     /// Its meaning, in short plain English.
     pub fn describe(&self) -> String {
-        let spec = self.spec.describe(&self.zone);
+        let spec = self.spec.describe(&self.zone, self.anchor);
         match self.except.describe() {
             Some(except) => format!("{spec}, {except}"),
             None => spec,

@@ -91,11 +91,14 @@ fn an_interval_is_described_in_plain_words() {
         ("60s", "every minute"),
         ("5400", "every 1 hour 30 minutes"),
         ("1s", "every second"),
-        ("1d", "every day at the same time of day, Europe/Berlin"),
-        ("2w", "every 2 weeks at the same time of day, Europe/Berlin"),
+        ("1d", "every day at 08:30, Europe/Berlin"),
+        ("3d", "every 3 days at 08:30, Europe/Berlin"),
+        ("1w", "every Monday at 08:30, Europe/Berlin"),
+        ("2w", "every 2 weeks on Monday at 08:30, Europe/Berlin"),
     ] {
         let spec = IntervalSpec::parse(text).unwrap();
-        assert_eq!(spec.describe(&zone), wanted);
+        let anchor = "2026-03-02T07:30:00Z".parse().unwrap();
+        assert_eq!(spec.describe(&zone, anchor), wanted);
     }
 }
 

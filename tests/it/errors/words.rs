@@ -125,7 +125,6 @@ async fn the_callers_own_words_come_back_untouched_on_every_face() {
             ["history", "--since", word],
             ["history", "--state", word],
             ["list", "--limit", word],
-            ["history", "--id", word],
             ["preview", "--every", word],
         ] {
             repeats("command line", word, world.run(&argv).error());
@@ -133,7 +132,6 @@ async fn the_callers_own_words_come_back_untouched_on_every_face() {
         for (tool, argument) in [
             ("promptyoself_history", "since"),
             ("promptyoself_list", "agent_id"),
-            ("promptyoself_history", "schedule_id"),
             ("promptyoself_preview", "every"),
         ] {
             let call = json!({ "name": tool, "arguments": { argument: word } });
