@@ -23,6 +23,8 @@ pub(super) struct Column {
     rank: u8,
     /// Whether its words stand out by their meaning.
     is_toned: bool,
+    /// Whether it is left out where it says the same in each row.
+    only_differing: bool,
 }
 
 impl Column {
@@ -34,6 +36,7 @@ impl Column {
             least: None,
             rank: 0,
             is_toned: false,
+            only_differing: false,
         }
     }
 
@@ -48,6 +51,14 @@ impl Column {
     /// The same, left out of a narrow screen: before others of a lower rank.
     pub(super) fn rank(self, rank: u8) -> Column {
         Column { rank, ..self }
+    }
+
+    /// The same, left out where it says the same in each row.
+    pub(super) fn only_differing(self) -> Column {
+        Column {
+            only_differing: true,
+            ..self
+        }
     }
 
     /// The same, whose words stand out by their meaning.
@@ -77,10 +88,15 @@ impl Table {
             };
             Span { text, tone }
         };
-        let used: Vec<Column> = (columns.iter())
-            .filter(|column| rows.iter().any(|row| !cell(row, column).text.is_empty()))
-            .cloned()
-            .collect();
+        let tells = |column: &&Column| {
+            let mut texts = rows.iter().map(|row| cell(row, column).text);
+            match (column.only_differing, texts.next()) {
+                (true, Some(first)) => texts.any(|text| text != first),
+                (false, Some(first)) => !first.is_empty() || texts.any(|text| !text.is_empty()),
+                (_, None) => false,
+            }
+        };
+        let used: Vec<Column> = (columns.iter()).filter(tells).cloned().collect();
         let cells = |row: &Value| used.iter().map(|column| cell(row, column)).collect();
         Table {
             rows: rows.iter().map(cells).collect(),
@@ -219,5 +235,29 @@ pub(super) fn plain(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_in_each_row_is_only_told_where_it_can_differ() {
+        let columns = [
+            Column::whole("id", "id"),
+            Column::whole("target", "target").only_differing(),
+        ];
+        let lines = |rows: &[Value]| Table::new(&columns, rows).render(Screen::default());
+        let home = json!({"id": 1, "target": "home"});
+        let usual = json!({"id": 2});
+        assert_eq!(lines(&[home.clone(), home.clone()])[0], "id");
+        assert_eq!(lines(&[usual.clone()])[0], "id");
+        assert_eq!(
+            lines(&[home, usual]),
+            ["id  target", "──────────", "1   home", "2"]
+        );
     }
 }

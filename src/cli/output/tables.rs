@@ -23,6 +23,7 @@ pub fn schedules_table(rows: &[Value], now: Timestamp) -> Text {
         Column::whole("lifecycle", "state").toned(),
         Column::cut("schedule_value", "when", 9).rank(5),
         Column::whole("agent_id", "agent").rank(6),
+        Column::cut("target", "target", 6).rank(4).only_differing(),
         Column::cut("name", "name", 8).rank(3),
         Column::cut("prompt_text", "prompt", NARROWEST).rank(2),
         Column::cut("why", "why", NARROWEST).rank(1),
@@ -73,6 +74,7 @@ pub fn findings_text(rows: &[Value]) -> Text {
 pub fn agents_table(rows: &[Value], now: Timestamp) -> Text {
     let columns = [
         Column::whole("id", "id"),
+        Column::cut("target", "target", 6).rank(4).only_differing(),
         Column::cut("name", "name", NARROWEST).rank(1),
         Column::whole("age", "made").rank(2),
         Column::cut("created_at", "created", 20).rank(3),
@@ -91,6 +93,7 @@ pub fn keys_table(rows: &[Value]) -> Text {
     let columns = [
         Column::whole("id", "id"),
         Column::cut("name", "name", NARROWEST).rank(1),
+        Column::cut("target", "target", 6).rank(4).only_differing(),
         Column::cut("agent_id", "agent", NARROWEST).rank(2),
         Column::whole("created_at", "created").rank(4),
         Column::whole("revoked_at", "revoked").rank(3),
@@ -115,6 +118,7 @@ pub fn changes_table(rows: &[Value], now: Timestamp) -> Text {
         Column::whole("face", "by").rank(5),
         Column::whole("operation", "did"),
         Column::whole("schedule_id", "schedule"),
+        Column::cut("target", "target", 6).rank(4).only_differing(),
         Column::whole("agent_id", "agent").rank(6),
         Column::cut("what", "what", NARROWEST).rank(1),
     ];
@@ -144,6 +148,7 @@ pub fn occurrences_table(rows: &[Value], now: Timestamp) -> Text {
         Column::whole("took", "ended").rank(4),
         Column::whole("state", "state").toned(),
         Column::whole("count", "count").rank(2),
+        Column::cut("target", "target", 6).rank(4).only_differing(),
         Column::whole("agent_id", "agent").rank(7),
         Column::whole("turn", "turn").toned().rank(3),
         Column::cut("reply", "reply", NARROWEST).rank(1),

@@ -1,6 +1,7 @@
 //! The ids of schedules and agents.
 
 use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
+use crate::limits;
 use crate::models::{AgentId, NamedAgent, TargetName};
 use crate::operations::Values;
 use crate::operations::field::Field;
@@ -89,9 +90,9 @@ pub async fn filtered_id(values: &Values, service: &Service) -> Result<Option<i6
 
 fn which_of(asked: &Field, text: Option<&str>) -> Result<Which> {
     let name = given(text).unwrap_or_default();
-    let is_number =
-        name.is_empty() || name.contains('\0') || name.parse::<f64>().is_ok_and(f64::is_finite);
-    match is_number {
+    let is_number = name.parse::<f64>().is_ok_and(f64::is_finite);
+    let is_too_long = name.char_indices().nth(limits::NAME).is_some();
+    match name.is_empty() || name.contains('\0') || is_number || is_too_long {
         true => schedule_number(asked, text).map(Which::Id),
         false => Ok(Which::Name(name.to_owned())),
     }

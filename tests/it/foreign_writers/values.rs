@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use promptyoself::letta_client::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
+use promptyoself::letta_client::{Answer, Doubt, ErrorClass, Refusal, RefusalKind, Target};
 use promptyoself::models::{AgentId, Channel, Payload, PingUrl, ScheduleType};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::{AccountQuery, HistoryQuery, ListQuery};
@@ -167,6 +167,10 @@ async fn check_faces(world: &World, victims: &[i64], what: &str) {
         let Ok(agent) = AgentId::parse(&schedule.agent_id) else {
             continue;
         };
+        // Letta's schedule API is about agents of the usual target.
+        if (schedule.target).is_some_and(|target| target != Target::name(&*world.target)) {
+            continue;
+        }
         service
             .scheduled_messages(&agent, None, 100)
             .await
