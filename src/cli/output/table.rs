@@ -254,7 +254,7 @@ mod tests {
         let home = json!({"id": 1, "target": "home"});
         let usual = json!({"id": 2});
         assert_eq!(lines(&[home.clone(), home.clone()])[0], "id");
-        assert_eq!(lines(&[usual.clone()])[0], "id");
+        assert_eq!(lines(std::slice::from_ref(&usual))[0], "id");
         assert_eq!(
             lines(&[home, usual]),
             ["id  target", "──────────", "1   home", "2"]
