@@ -44,8 +44,9 @@ fn with_dates(given: Given<'_>) -> Error {
     } = given;
     let text = message![
         shown(value.trim()),
-        ": dates to leave out are not part of a time: give them as ",
-        field("except")
+        ": what is left out is not part of a time. Give dates as ",
+        field("except"),
+        "; instead of leaving out days of the week, name the others"
     ];
     let divided = value.split_once("except").map(|(time, dates)| {
         let time = time.trim_end_matches([',', ' ']);

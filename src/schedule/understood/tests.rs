@@ -196,14 +196,14 @@ fn what_leaves_a_doubt_is_refused_with_its_readings() {
             Asked::AsAny,
             "every weekday at 9am, except 2026-12-25",
             Code::TimeInvalid,
-            "dates to leave out are not part of a time: give them as --except",
+            "what is left out is not part of a time. Give dates as --except",
             Some("--when \"every weekday at 9am\" --except 2026-12-25"),
         ),
         (
             CRON,
             "weekdays at 9 except 2026-12-25 and 3 more dates",
             Code::CronInvalid,
-            "give them as --except",
+            "Give dates as --except; instead of leaving out days of the week",
             None,
         ),
         (
