@@ -71,9 +71,10 @@ fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Value
             Kind::Switch => values.set(field, given.get_flag(field.name)),
             _ => {
                 let texts = given.get_many::<String>(field.name);
-                if let Some(texts) = texts {
-                    let texts: Vec<&str> = texts.map(String::as_str).collect();
-                    values.set(field, texts.join(field.joined_by.unwrap_or_default()));
+                let texts = texts.into_iter().flatten();
+                let joined = texts.fold(None, |before, text| Some(field.joined(before, text)));
+                if let Some(joined) = joined {
+                    values.set(field, joined);
                 }
             }
         }
@@ -140,7 +141,7 @@ fn arg(parameter: &'static Parameter) -> Arg {
             .hide_default_value(true)
             .hide_possible_values(true)
             .value_parser(BoolishValueParser::new()),
-        _ if field.joined_by.is_some() => arg.allow_hyphen_values(true).action(ArgAction::Append),
+        _ if field.takes_several() => arg.allow_hyphen_values(true).action(ArgAction::Append),
         _ => arg.allow_hyphen_values(true),
     }
 }

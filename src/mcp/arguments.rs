@@ -1,6 +1,6 @@
 //! Reads the arguments of a tool. Language models and the routers between them and us fill in what
-//! they see: other spellings of a name, numbers as text, "None" for nothing, and fields of their
-//! own. All of that is understood; unknown arguments are refused with a list of the known ones.
+//! they see: other spellings of a name, numbers as text, lists, "None" for nothing, and fields of
+//! their own. All of that is understood; unknown arguments are refused with a list of the known ones.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
 use crate::operations::Values;
-use crate::operations::field::{Kind, Parameter};
+use crate::operations::field::{Field, Kind, Parameter};
 
 /// Fields that clients and routers add for their own use.
 pub(super) const PASSED_THROUGH: &[&str] = &[
@@ -64,6 +64,8 @@ impl Arguments {
                 }
                 return Err(unknown(tool, key, &name));
             };
+            let joined = joined(parameter.field, value);
+            let value = joined.as_ref().unwrap_or(value);
             if means_nothing(parameter, value) {
                 continue;
             }
@@ -140,6 +142,16 @@ pub(super) fn find<'a>(tool: Takes<'a>, name: &str) -> Option<&'a Parameter> {
     tool.parameters.iter().find(is_called)
 }
 
+/// A list of texts as the one text that they make, where several may be given.
+fn joined(field: &Field, value: &Value) -> Option<Value> {
+    let list = value.as_array().filter(|_| field.takes_several())?;
+    let mut joined = None;
+    for text in list {
+        joined = Some(field.joined(joined, text.as_str()?));
+    }
+    joined.map(Value::from)
+}
+
 /// Whether an argument means nothing, as in [`is_nothing`]; one of the parameter's own words is
 /// never nothing, and neither is `none` where it clears something.
 pub(super) fn means_nothing(parameter: &Parameter, value: &Value) -> bool {
@@ -193,7 +205,15 @@ fn check_kind(tool: Takes<'_>, parameter: &Parameter, value: &Value) -> Result<(
     let (fits, wanted) = match parameter.field.kind {
         Kind::Switch => (as_switch(value).is_some(), "true or false"),
         Kind::Number(..) => (value.is_number() || value.is_string(), "a whole number"),
-        Kind::Text | Kind::Word(_) => (value.is_string() || value.is_number(), "text"),
+        Kind::Text | Kind::Word(_) => {
+            let field = parameter.field;
+            let wanted = match (field.takes_several(), field.clears_by_none) {
+                (true, true) => "text, a list of at least one text, or \"none\"",
+                (true, false) => "text or a list of at least one text",
+                (false, _) => "text",
+            };
+            (value.is_string() || value.is_number(), wanted)
+        }
     };
     if fits {
         return Ok(());

@@ -64,10 +64,16 @@ fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
 
 /// Whether a call is short enough for an error to repeat it.
 pub(super) fn can_be_repeated(call: &JsonObject) -> bool {
-    call.values().all(|value| match value {
-        Value::String(text) => text.len() <= LONGEST,
-        _ => true,
-    })
+    call.values().all(|value| length(value) <= LONGEST)
+}
+
+/// The length of a text, or of those in a list.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(length).sum(),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +123,7 @@ mod tests {
             json!({ "prompt": "x", "every": "30m", "colour": "red" }),
             json!({ "prompt": "x", "every": { "minutes": 30 } }),
             json!({ "prompt": "x".repeat(5_000), "evry": "30m" }),
+            json!({ "prompt": "x", "evry": "30m", "except": ["x".repeat(5_000), "y"] }),
         ] {
             assert_eq!(refused(every, call.clone()).corrected(), None, "{call}");
         }

@@ -46,7 +46,8 @@ pub struct Field {
     pub flag_aliases: &'static [&'static str],
     /// What kind of value it has.
     pub kind: Kind,
-    /// What joins its values if a command line gives several; `None` if it takes one.
+    /// What joins its values if several are given, as repeated flags or a list in JSON; `None` if
+    /// it takes one.
     pub joined_by: Option<&'static str>,
     /// Whether the word `none` clears it, so that a tool's `none` is not nothing.
     pub clears_by_none: bool,
@@ -62,6 +63,21 @@ pub struct Field {
     pub refused_in_plugin: Option<Refused>,
     /// A field that excludes this one.
     pub instead_of: Option<&'static str>,
+}
+
+impl Field {
+    /// Whether it takes several values.
+    pub fn takes_several(&self) -> bool {
+        self.joined_by.is_some()
+    }
+
+    /// The value of several, to which this one is added.
+    pub fn joined(&self, before: Option<String>, value: &str) -> String {
+        match before {
+            Some(before) => before + self.joined_by.unwrap_or_default() + value,
+            None => value.to_owned(),
+        }
+    }
 }
 
 /// The kind of a value.

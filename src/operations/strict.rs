@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 use serde_json::Value;
 
 use super::Values;
@@ -183,6 +185,7 @@ fn short(text: &str) -> String {
 
 fn expected(field: &Field) -> &'static str {
     match field.kind {
+        _ if field.takes_several() => "a string or a list of strings",
         Kind::Text | Kind::Word(_) => "a string",
         Kind::Number(..) => "a whole number",
         Kind::Switch => "a boolean",
@@ -232,7 +235,7 @@ impl<'de> Visitor<'de> for Body {
     }
 }
 
-/// The value of a field, which is neither a list nor an object.
+/// The value of a field, which is not an object, and a list only if the field takes several.
 struct OfField(&'static Field);
 
 struct Scalar(Value);
@@ -281,6 +284,51 @@ impl<'de> Visitor<'de> for OfField {
     fn visit_string<E>(self, text: String) -> std::result::Result<Scalar, E> {
         Ok(Scalar(text.into()))
     }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Scalar, A::Error> {
+        if !self.0.takes_several() {
+            return Err(A::Error::invalid_type(Unexpected::Seq, &self));
+        }
+        // One by one: a list of many short texts takes several times its length in memory.
+        let mut joined = None;
+        while let Some(text) = list.next_element_seed(InList)? {
+            joined = Some(self.0.joined(joined, &text));
+        }
+        let none = match self.0.clears_by_none {
+            true => ", or \"none\"",
+            false => "",
+        };
+        let empty = format_args!("the list is empty: give at least one string{none}");
+        let joined = joined.ok_or_else(|| A::Error::custom(empty))?;
+        Ok(Scalar(joined.into()))
+    }
+}
+
+/// A text in a list.
+struct InList;
+
+impl<'de> DeserializeSeed<'de> for InList {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<String, D::Error> {
+        json.deserialize_string(self)
+    }
+}
+
+impl Visitor<'_> for InList {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string in the list")
+    }
+
+    fn visit_str<E>(self, text: &str) -> std::result::Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_string<E>(self, text: String) -> std::result::Result<String, E> {
+        Ok(text)
+    }
 }
 
 #[cfg(test)]
@@ -302,6 +350,10 @@ mod tests {
             (r#"{"evry": 1, ?"#, "unknown field `evry`"),
             (r#"{"prompt": [1, ?"#, "prompt: invalid type: sequence"),
             (r#"{"prompt": {"a": ?"#, "prompt: invalid type: map"),
+            (
+                r#"{"cron": ["0 9 * * *", 5, ?"#,
+                "cron: invalid type: integer `5`",
+            ),
             (
                 r#"{"prompt": 5, ?"#,
                 "prompt: invalid type: integer `5`, expected a string",

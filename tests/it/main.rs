@@ -62,6 +62,7 @@ mod scheduler;
 mod scope;
 mod screen;
 mod server;
+mod several;
 mod simulation;
 mod smcp;
 mod statements;

@@ -278,12 +278,24 @@ fn request(operation: &Operation) -> Value {
     document
 }
 
-/// The schema of a field in a body: `null` counts as absent if the field is optional.
+/// The schema of a field in a body: `null` counts as absent if the field is optional, and one that
+/// takes several values may be a list of them.
 fn in_body(parameter: &Parameter) -> Value {
+    let field = parameter.field;
     let mut schema = schema(parameter);
-    if !parameter.is_required && parameter.field.kind != Kind::Switch {
-        schema["type"] = json!([schema["type"], "null"]);
+    let mut kinds = vec![schema["type"].take()];
+    if field.takes_several() {
+        kinds.push("array".into());
+        schema["items"] = json!({ "type": "string" });
+        schema["minItems"] = 1.into();
     }
+    if !parameter.is_required && field.kind != Kind::Switch {
+        kinds.push("null".into());
+    }
+    schema["type"] = match kinds.as_slice() {
+        [only] => only.clone(),
+        several => json!(several),
+    };
     schema["description"] = parameter.sentences().into();
     schema
 }

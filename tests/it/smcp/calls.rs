@@ -124,6 +124,31 @@ fn lists_come_in_pages() {
 }
 
 #[test]
+fn several_values_arrive_as_a_list_wherever_an_agent_can_write_one() {
+    let plugin = plugin();
+    let lists = json!({
+        "cron": ["0 9 * * 1-5", "30 17 * * 1-5"],
+        "except": ["2030-12-24..2031-01-02", "2031-05-01"],
+    });
+    let texts = json!({
+        "cron": "0 9 * * 1-5; 30 17 * * 1-5",
+        "except": "2030-12-24..2031-01-02, 2031-05-01",
+    });
+    for generation in Generation::ALL {
+        if matches!(
+            generation,
+            Generation::KwargsFlags | Generation::KwargsPairs
+        ) {
+            continue;
+        }
+        let described = |arguments: &Value| {
+            plugin.call_json(generation, "preview", arguments)["describes"].take()
+        };
+        assert_eq!(described(&lists), described(&texts), "{generation:?}");
+    }
+}
+
+#[test]
 fn a_bad_value_is_an_error_that_names_it_and_stores_nothing() {
     let plugin = plugin();
     let base = json!({ "agent_id": "agent-1", "prompt": "p", "skip_validation": true });
