@@ -37,8 +37,7 @@ impl CronSpec {
     /// than its field is refused: `*/90` is not every 90 minutes.
     ///
     /// # Errors
-    /// [`Code::CronInvalid`],
-    /// [`Code::CronNever`].
+    /// [`Code::CronInvalid`], [`Code::CronNever`].
     pub fn parse(text: &str) -> Result<CronSpec> {
         Self::build(text, Pattern::parse)
     }
@@ -46,8 +45,7 @@ impl CronSpec {
     /// Like [`CronSpec::parse`], but the error contains a correction if it is clear what was meant.
     ///
     /// # Errors
-    /// [`Code::CronInvalid`],
-    /// [`Code::CronNever`].
+    /// [`Code::CronInvalid`], [`Code::CronNever`].
     pub fn understand(text: &str) -> Result<CronSpec> {
         Self::build(text, Pattern::understand).map_err(|error| match error.correction() {
             None => error.example_if(corrected(text).map(|text| fields([("cron", text)]))),
@@ -58,8 +56,7 @@ impl CronSpec {
     /// Parses stored patterns: everything that croniter accepts in five fields.
     ///
     /// # Errors
-    /// [`Code::CronInvalid`],
-    /// [`Code::CronNever`].
+    /// [`Code::CronInvalid`], [`Code::CronNever`].
     pub fn read(text: &str) -> Result<CronSpec> {
         Self::build(text, Pattern::read)
     }

@@ -1,7 +1,7 @@
 //! Dates on which a schedule does not run: on every face, in the account, and when they change.
 
 use promptyoself::error::Code;
-use promptyoself::models::{Lifecycle, ScheduleType, State};
+use promptyoself::models::{Lifecycle, PromptSchedule, ScheduleType, State};
 use promptyoself::schedule::LeftOut;
 use promptyoself::scheduler::Mode;
 use promptyoself::service::{Changes, Registration};
@@ -23,11 +23,23 @@ fn leaving_out(world: &World, interval: &str, except: &str) -> Registration {
     wish
 }
 
+/// A world with a schedule that leaves out these dates.
+async fn world_leaving_out(interval: &str, except: &str) -> (World, i64) {
+    let world = World::new().await;
+    let wish = leaving_out(&world, interval, except);
+    let made = world.service.register(&wish).await.unwrap();
+    (world, made.id)
+}
+
 fn change(except: &str) -> Changes {
     Changes {
         except: Some(dates(except)),
         ..Changes::default()
     }
+}
+
+async fn get(world: &World, id: i64) -> PromptSchedule {
+    world.service.db.get_schedule(id).await.unwrap().unwrap()
 }
 
 async fn deliver(world: &World) {
@@ -76,13 +88,7 @@ async fn an_instant_on_a_left_out_date_is_in_no_account_and_uses_no_repetition()
             (State::Delivered, 1)
         ]
     );
-    let schedule = world
-        .service
-        .db
-        .get_schedule(made.id)
-        .await
-        .unwrap()
-        .unwrap();
+    let schedule = get(&world, made.id).await;
     assert_eq!(
         (schedule.lifecycle, schedule.repetitions),
         (Lifecycle::Finished, 3)
@@ -91,17 +97,12 @@ async fn an_instant_on_a_left_out_date_is_in_no_account_and_uses_no_repetition()
 
 #[tokio::test]
 async fn a_change_of_the_dates_keeps_the_phase_and_what_passed_by_the_dates_of_its_time() {
-    let world = World::new().await;
-    let made = world
-        .service
-        .register(&leaving_out(&world, "7h", "none"))
-        .await
-        .unwrap();
+    let (world, id) = world_leaving_out("7h", "none").await;
     // 19:00 and 02:00 have passed unsent.
     world.advance(15 * HOUR);
     let told = world
         .service
-        .update(made.id, &change("2026-02-01..2026-02-02"))
+        .update(id, &change("2026-02-01..2026-02-02"))
         .await
         .unwrap();
     assert_eq!(told.changed, Some(true));
@@ -110,7 +111,7 @@ async fn a_change_of_the_dates_keeps_the_phase_and_what_passed_by_the_dates_of_i
     // The same dates change nothing, and other parts keep them.
     let same = world
         .service
-        .update(made.id, &change("2026-02-02,2026-02-01"))
+        .update(id, &change("2026-02-02,2026-02-01"))
         .await
         .unwrap();
     assert_eq!((same.changed, same.next_run), (Some(false), told.next_run));
@@ -119,18 +120,14 @@ async fn a_change_of_the_dates_keeps_the_phase_and_what_passed_by_the_dates_of_i
         max_repetitions: Some(50),
         ..Changes::default()
     };
-    let told = world.service.update(made.id, &prompt).await.unwrap();
+    let told = world.service.update(id, &prompt).await.unwrap();
     assert!(
         told.describes.contains("except 2026-02-01..2026-02-02"),
         "{}",
         told.describes
     );
     // None of them: from now on, in the phase of the beginning.
-    let told = world
-        .service
-        .update(made.id, &change("none"))
-        .await
-        .unwrap();
+    let told = world.service.update(id, &change("none")).await.unwrap();
     assert_eq!(told.next_run.to_string(), "2026-02-02T09:00:00Z");
     assert!(!told.describes.contains("except"), "{}", told.describes);
     world.advance(7 * HOUR);
@@ -143,26 +140,21 @@ async fn a_change_of_the_dates_keeps_the_phase_and_what_passed_by_the_dates_of_i
 
 #[tokio::test]
 async fn a_new_time_keeps_the_dates_and_a_single_one_has_none() {
-    let world = World::new().await;
-    let made = world
-        .service
-        .register(&leaving_out(&world, "1h", "2026-02-02"))
-        .await
-        .unwrap();
+    let (world, id) = world_leaving_out("1h", "2026-02-02").await;
     let to = |kind, value: &str| Changes {
         wish: Some(world.wish("agent-a", "tick", kind, value).when.wish),
         ..Changes::default()
     };
     let cron = to(ScheduleType::Cron, "0 9 * * *; 0 10 * * *");
-    let told = world.service.update(made.id, &cron).await.unwrap();
+    let told = world.service.update(id, &cron).await.unwrap();
     assert_eq!(told.next_run.to_string(), "2026-02-03T09:00:00Z");
     let once = to(ScheduleType::Once, "2026-02-02T09:00:00Z");
-    let told = world.service.update(made.id, &once).await.unwrap();
+    let told = world.service.update(id, &once).await.unwrap();
     assert_eq!(told.next_run.to_string(), "2026-02-02T09:00:00Z");
     assert!(!told.describes.contains("except"), "{}", told.describes);
     let refused = world
         .service
-        .update(made.id, &change("2026-02-02"))
+        .update(id, &change("2026-02-02"))
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::SpecConflict);
@@ -333,39 +325,27 @@ async fn the_command_line_takes_dates_one_by_one_and_from_files() {
 
 #[tokio::test]
 async fn dates_that_another_program_makes_unreadable_break_their_schedule_alone() {
-    let world = World::new().await;
-    let made = world
-        .service
-        .register(&leaving_out(&world, "1h", "2026-02-02"))
-        .await
-        .unwrap();
+    let (world, id) = world_leaving_out("1h", "2026-02-02").await;
     let other = world.every("agent-a", "tock", "1h").await;
     let mut foreign = crate::foreign_writers::raw::Foreign::connect(&world.path()).await;
-    let set = format!(
-        "UPDATE schedules SET except_dates = 'christmas' WHERE id = {}",
-        made.id
-    );
-    foreign.run(&set).await;
+    let set =
+        |dates: &str| format!("UPDATE schedules SET except_dates = '{dates}' WHERE id = {id}");
+    foreign.run(&set("christmas")).await;
     world.advance(HOUR);
     deliver(&world).await;
-    let schedule = |id| world.service.db.get_schedule(id);
-    let broken = schedule(made.id).await.unwrap().unwrap();
+    let broken = get(&world, id).await;
     assert_eq!(broken.lifecycle, Lifecycle::Broken);
     let reason = broken.broken_reason.unwrap();
     assert!(
         reason.contains("\"christmas\" is neither a date"),
         "{reason}"
     );
-    assert_eq!(schedule(other.id).await.unwrap().unwrap().repetitions, 1);
+    assert_eq!(get(&world, other.id).await.repetitions, 1);
     // Dates that can be read count from the next run on.
-    let set = format!(
-        "UPDATE schedules SET except_dates = '2026-02-01' WHERE id = {}",
-        made.id
-    );
-    foreign.run(&set).await;
+    foreign.run(&set("2026-02-01")).await;
     world.advance(HOUR);
     deliver(&world).await;
-    let again = schedule(made.id).await.unwrap().unwrap();
+    let again = get(&world, id).await;
     assert_eq!(again.lifecycle, Lifecycle::Active);
     assert_eq!(again.next_run.unwrap().to_string(), "2026-02-02T00:00:00Z");
     world.assert_balanced().await;

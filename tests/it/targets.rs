@@ -70,6 +70,15 @@ impl Scene {
         self.run(&argv)
     }
 
+    fn register_at_home(&self) -> Value {
+        self.register(&self.at_home, &[]).succeeded()
+    }
+
+    fn register_at_work(&self) -> Value {
+        let flags = ["--target", "work"];
+        self.register(&self.at_work, &flags).succeeded()
+    }
+
     fn run_now(&self, id: &Value) {
         self.run(&["run", "--id", &id.to_string()]).succeeded();
     }
@@ -78,10 +87,8 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_prompt_goes_to_the_server_of_its_schedule() {
     let scene = Scene::new().await;
-    let usual = scene.register(&scene.at_home, &[]).succeeded();
-    let named = scene
-        .register(&scene.at_work, &["--target", "work"])
-        .succeeded();
+    let usual = scene.register_at_home();
+    let named = scene.register_at_work();
     scene.run_now(&usual["id"]);
     scene.run_now(&named["id"]);
     scene.run(&["execute"]).succeeded();
@@ -109,10 +116,8 @@ async fn an_agent_is_looked_for_on_the_server_of_its_schedule_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_down_keeps_no_other_from_its_prompts() {
     let mut scene = Scene::new().await;
-    let usual = scene.register(&scene.at_home, &[]).succeeded();
-    let named = scene
-        .register(&scene.at_work, &["--target", "work"])
-        .succeeded();
+    let usual = scene.register_at_home();
+    let named = scene.register_at_work();
     scene.run_now(&usual["id"]);
     scene.run_now(&named["id"]);
     scene.home.stop();
@@ -128,9 +133,7 @@ async fn a_server_that_is_down_keeps_no_other_from_its_prompts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_gone_from_the_settings_is_waited_for() {
     let scene = Scene::new().await;
-    let named = scene
-        .register(&scene.at_work, &["--target", "work"])
-        .succeeded();
+    let named = scene.register_at_work();
     scene.run_now(&named["id"]);
     scene.write_settings("", false);
     scene.output(&["execute"]);
@@ -233,10 +236,8 @@ async fn an_agent_may_be_named_with_its_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_down_is_named_and_the_others_are_told_of() {
     let mut scene = Scene::new().await;
-    let usual = scene.register(&scene.at_home, &[]).succeeded();
-    let named = scene
-        .register(&scene.at_work, &["--target", "work"])
-        .succeeded();
+    let usual = scene.register_at_home();
+    let named = scene.register_at_work();
     scene.work.stop();
     let listed = scene.run(&["agents"]).succeeded();
     assert_eq!(listed["agents"][0]["id"], "agent-at-home");
@@ -269,10 +270,8 @@ async fn a_server_that_is_down_is_named_and_the_others_are_told_of() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_halted_server_gets_nothing_and_delays_no_other() {
     let scene = Scene::new().await;
-    let usual = scene.register(&scene.at_home, &[]).succeeded();
-    let named = scene
-        .register(&scene.at_work, &["--target", "work"])
-        .succeeded();
+    let usual = scene.register_at_home();
+    let named = scene.register_at_work();
     let refused = scene.run(&["halt", "--target", "moon"]);
     assert_eq!(refused.code(), "target_unknown");
     let halt = ["halt", "--target", "work", "--note", "moving"];
@@ -311,9 +310,7 @@ async fn a_halted_server_gets_nothing_and_delays_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_of_an_agent_names_its_server() {
     let scene = Scene::new().await;
-    let made = scene
-        .register(&scene.at_work, &["--target", "work"])
-        .succeeded();
+    let made = scene.register_at_work();
     scene.run_now(&made["id"]);
     scene.run(&["execute"]).succeeded();
     let history = scene.run(&["history"]).succeeded();

@@ -325,6 +325,14 @@ fn around(zone: &Zone, change: &Change) -> (Window, (Minute, Minute)) {
     (window, (change.at - DAY, change.at + DAY))
 }
 
+/// Patterns that matter at a change, and this many random ones.
+fn patterns(change: &Change, random: &mut Random, number: u64) -> Vec<Pattern> {
+    let mut patterns = fixed_patterns(change);
+    patterns.extend(elapsed_patterns(change));
+    patterns.extend((0..number).map(|_| random_pattern(change, random)));
+    patterns
+}
+
 #[test]
 fn cron_patterns_obey_the_rules_at_every_change_of_every_zone() {
     let effort = effort();
@@ -333,9 +341,7 @@ fn cron_patterns_obey_the_rules_at_every_change_of_every_zone() {
     for (zone, changes) in zones(&effort) {
         for change in &changes {
             let (window, inner) = around(&zone, change);
-            let mut patterns = fixed_patterns(change);
-            patterns.extend(elapsed_patterns(change));
-            patterns.extend((0..effort.random).map(|_| random_pattern(change, &mut random)));
+            let patterns = patterns(change, &mut random, effort.random);
             for pattern in &patterns {
                 let table = timetable(ScheduleType::Cron, &pattern.text, &zone, 0);
                 assert_fires(&table, &window.instants(pattern), inner, pattern);
@@ -355,9 +361,7 @@ fn several_patterns_have_the_instants_of_each_at_every_change_of_every_zone() {
     for (zone, changes) in zones(&effort) {
         for change in &changes {
             let (window, inner) = around(&zone, change);
-            let mut patterns = fixed_patterns(change);
-            patterns.extend(elapsed_patterns(change));
-            patterns.extend((0..effort.random).map(|_| random_pattern(change, &mut random)));
+            let patterns = patterns(change, &mut random, effort.random);
             for _ in 0..effort.random {
                 let several: Vec<&Pattern> = (0..2 + random.below(3))
                     .map(|_| &patterns[random.below(patterns.len() as i64) as usize])
@@ -398,9 +402,7 @@ fn what_is_left_out_is_every_instant_on_these_dates_at_every_change_of_every_zon
     for (zone, changes) in zones(&effort) {
         for change in &changes {
             let (window, (after, until)) = around(&zone, change);
-            let mut patterns = fixed_patterns(change);
-            patterns.extend(elapsed_patterns(change));
-            patterns.extend((0..effort.random).map(|_| random_pattern(change, &mut random)));
+            let patterns = patterns(change, &mut random, effort.random);
             let mut tables: Vec<(Timetable, Vec<Minute>)> = Vec::new();
             for _ in 0..2 * effort.random {
                 let pattern = &patterns[random.below(patterns.len() as i64) as usize];

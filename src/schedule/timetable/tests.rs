@@ -23,6 +23,10 @@ fn every(value: &str, zone: &str, anchor: &str) -> Timetable {
     table(ScheduleType::Interval, value, zone, anchor)
 }
 
+fn cron(value: &str, zone: &str, anchor: &str) -> Timetable {
+    table(ScheduleType::Cron, value, zone, anchor)
+}
+
 fn until(mut table: Timetable, end_at: &str) -> Timetable {
     table.end_at = Some(at(end_at));
     table
@@ -78,12 +82,7 @@ fn an_interval_begins_one_interval_after_it_was_made_or_at_its_start() {
 #[test]
 fn a_cron_begins_after_it_was_made_and_at_its_start_or_later() {
     let made = at("2026-11-20T09:00:00Z");
-    let table = table(
-        ScheduleType::Cron,
-        "0 9 * * *",
-        "UTC",
-        "2026-11-20T09:00:00Z",
-    );
+    let table = cron("0 9 * * *", "UTC", "2026-11-20T09:00:00Z");
     for (start, first) in [
         (None, "2026-11-21T09:00:00Z"),
         (Some("2026-11-20T09:00:00Z"), "2026-11-20T09:00:00Z"),
@@ -253,11 +252,10 @@ fn ten_years_of_seconds_are_counted_at_once() {
 #[test]
 fn a_limit_ends_the_count_at_its_last_instant() {
     let anchor = "2026-01-01T00:00:00Z";
-    let cron = table(ScheduleType::Cron, "0 * * * *", "Europe/Berlin", anchor);
     for table in [
         every("1h", "UTC", anchor),
         every("60m", "Europe/Berlin", anchor),
-        cron,
+        cron("0 * * * *", "Europe/Berlin", anchor),
     ] {
         let first = at("2026-01-01T05:00:00Z");
         for (limit, newest, before) in [
@@ -312,12 +310,7 @@ fn leaving_out(mut table: Timetable, dates: &str) -> Timetable {
 
 #[test]
 fn an_instant_on_a_left_out_date_does_not_exist() {
-    let daily = table(
-        ScheduleType::Cron,
-        "0 0,12 * * *",
-        "Europe/Berlin",
-        "2026-11-20T00:00:00Z",
-    );
+    let daily = cron("0 0,12 * * *", "Europe/Berlin", "2026-11-20T00:00:00Z");
     let daily = leaving_out(daily, "2026-12-25, 2026-12-27..2026-12-28");
     // Midnight is the first instant of its date, not the last of the one before.
     assert_eq!(
@@ -370,12 +363,7 @@ fn an_interval_keeps_its_phase_across_dates_that_are_left_out() {
 #[test]
 fn a_run_that_is_moved_out_of_a_gap_belongs_to_the_date_on_which_it_is() {
     // In 2011 Apia went from the 29th of December to the 31st.
-    let apia = table(
-        ScheduleType::Cron,
-        "0 9 30 * *",
-        "Pacific/Apia",
-        "2011-12-01T00:00:00Z",
-    );
+    let apia = cron("0 9 30 * *", "Pacific/Apia", "2011-12-01T00:00:00Z");
     let moved = "2011-12-30T10:00:00Z";
     assert_eq!(walk(&apia, "2011-12-01T00:00:00Z", 1), [moved]);
     let kept = leaving_out(apia.clone(), "2011-12-30");
@@ -391,24 +379,14 @@ fn a_run_that_is_moved_out_of_a_gap_belongs_to_the_date_on_which_it_is() {
 fn a_date_that_begins_twice_is_left_out_both_times() {
     // In Havana 01:00 of the 1st of November becomes 00:00 again.
     let zone = "America/Havana";
-    let hourly = table(
-        ScheduleType::Cron,
-        "30 * * * *",
-        zone,
-        "2026-10-01T00:00:00Z",
-    );
+    let hourly = cron("30 * * * *", zone, "2026-10-01T00:00:00Z");
     let hourly = leaving_out(hourly, "2026-11-01");
     assert_eq!(
         walk(&hourly, "2026-11-01T03:00:00Z", 2),
         ["2026-11-01T03:30:00Z", "2026-11-02T05:30:00Z"]
     );
     // In Beirut 24:00 becomes 23:00 again: the end of the 24th of October comes twice.
-    let beirut = table(
-        ScheduleType::Cron,
-        "30 * * * *",
-        "Asia/Beirut",
-        "2026-10-01T00:00:00Z",
-    );
+    let beirut = cron("30 * * * *", "Asia/Beirut", "2026-10-01T00:00:00Z");
     let beirut = leaving_out(beirut, "2026-10-24");
     assert_eq!(
         walk(&beirut, "2026-10-23T20:00:00Z", 2),
