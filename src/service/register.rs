@@ -8,7 +8,6 @@ use super::budget::{allowance, check_fires};
 use super::planning::{Planning, When, plan};
 use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
-use crate::letta_client::RefusalKind;
 use crate::models::{
     AgentAt, AgentId, CatchUp, Conversation, NewSchedule, Payload, PingUrl, Policy, PromptSchedule,
     TargetName,
@@ -239,52 +238,6 @@ impl Service {
             Some(name) => self.db.get_schedule_by_name(agent, name).await,
             None => Ok(None),
         }
-    }
-
-    /// Refuses an agent that Letta does not know, or a conversation that is not the agent's. A
-    /// caller who sets `skip` is believed; but if a model chooses the agent, only while Letta can't
-    /// be reached, or it could fill the database with prompts for agents that never existed.
-    ///
-    /// # Errors
-    /// [`Code::TargetUnknown`], [`Code::AgentUnknown`], and those of Letta.
-    pub(super) async fn check_agent(
-        &self,
-        agent: &AgentAt,
-        conversation: Option<&Conversation>,
-        skip: bool,
-    ) -> Result<()> {
-        let (target, agent) = (self.target(Some(&agent.target))?, &agent.id);
-        if skip && !self.caller.chooses_agent() {
-            return Ok(());
-        }
-        let (found, what) = match conversation {
-            Some(Conversation::Id(id)) => (
-                target.check_conversation(agent, id).await,
-                format!("conversation {id} of agent {agent}"),
-            ),
-            _ => (
-                target.get_agent(agent).await.map(drop),
-                format!("agent {agent}"),
-            ),
-        };
-        let Err(refusal) = found else {
-            return Ok(());
-        };
-        let down = refusal.kind == RefusalKind::TargetTrouble;
-        if skip && down {
-            return Ok(());
-        }
-        let doing = format!("find {what} on {}", target.address());
-        let error = refusal.into_error(&doing, &target.name());
-        Err(if down {
-            error.hint(message![
-                "; ",
-                field("skip_validation"),
-                " schedules it without asking Letta"
-            ])
-        } else {
-            error
-        })
     }
 
     fn name_taken(
