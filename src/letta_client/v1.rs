@@ -11,6 +11,7 @@ pub(super) mod http;
 mod mcp_servers;
 pub(super) mod otids;
 mod pages;
+mod polling;
 mod responsiveness;
 mod rest;
 mod route;
