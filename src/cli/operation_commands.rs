@@ -7,7 +7,9 @@ use super::args::Verb;
 use super::remind;
 use crate::operations::definition::Operation;
 use crate::operations::field::{Field, Given, Kind, Parameter};
-use crate::operations::fields::{END_AT, ID, MAX_REPETITIONS, NAME, TIMEZONE};
+use crate::operations::fields::{
+    END_AT, EXCEPT, EXCEPT_FILE, ID, MAX_REPETITIONS, NAME, START_AT, TIMEZONE,
+};
 use crate::operations::{self, Offer, REGISTER, Values};
 
 /// The name of the positional argument that may replace `--id`.
@@ -49,7 +51,15 @@ pub(super) fn commands(offer: Offer) -> impl Iterator<Item = Command> {
 
 /// The flags of registering that `remind` has too: what it takes by position is not among them.
 fn shared() -> impl Iterator<Item = Arg> {
-    let shared = [&TIMEZONE, &NAME, &MAX_REPETITIONS, &END_AT];
+    let shared = [
+        &TIMEZONE,
+        &NAME,
+        &MAX_REPETITIONS,
+        &START_AT,
+        &END_AT,
+        &EXCEPT,
+        &EXCEPT_FILE,
+    ];
     let taken = REGISTER.parameters();
     taken
         .filter(move |p| shared.iter().any(|field| field.name == p.field.name))

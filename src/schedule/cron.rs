@@ -7,6 +7,8 @@ mod pattern;
 mod sentence;
 mod union;
 
+use std::borrow::Borrow;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -177,7 +179,7 @@ fn either([fixed, elapsed]: [Minutes; 2]) -> Minutes {
 }
 
 /// Patterns as one text.
-fn joined(texts: &[&str]) -> String {
+pub(super) fn joined<T: Borrow<str>>(texts: &[T]) -> String {
     texts.join(&format!("{SEPARATOR} "))
 }
 

@@ -13,9 +13,11 @@ use crate::error::{Code, Error, Example, field, fields, message};
 /// Words know best what is in doubt. Otherwise `error`, which is about the form, and its correction
 /// come first: `0 9 * *` is no sentence.
 pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>) -> Error {
-    let mut words = given.value.split(|c: char| !c.is_alphabetic());
-    if words.any(|word| word.eq_ignore_ascii_case("except")) {
-        return with_dates(given);
+    if let Some(error) = OF_ANOTHER_FIELD
+        .iter()
+        .find_map(|other| other.refused(&refusal.why, given))
+    {
+        return error;
     }
     match &refusal.why {
         Why::Repeats(phrase) => repeats(phrase, given),
@@ -23,6 +25,9 @@ pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>)
             is_once(phrase, &refusal.readings, given)
         }
         Why::Ambiguous(_) => refused(refusal, given),
+        Why::NoTime | Why::NoDay | Why::Vague if !refusal.readings.is_empty() => {
+            refused(refusal, given)
+        }
         _ if error.correction().is_some() => error,
         Why::Empty | Why::TooLong | Why::Unfinished(_) => error,
         // The error of the form says more of `9999999d`.
@@ -37,28 +42,90 @@ fn is_bare(value: &str) -> bool {
     !value.contains(|c: char| c.is_alphabetic())
 }
 
-/// The error for dates to leave out beside a time, which have a field of their own.
-fn with_dates(given: Given<'_>) -> Error {
-    let Given {
-        value, zone, now, ..
-    } = given;
-    let text = message![
-        shown(value.trim()),
-        ": what is left out is not part of a time. Give dates as ",
-        field("except"),
-        "; instead of leaving out days of the week, name the others"
-    ];
-    let divided = value.split_once("except").map(|(time, dates)| {
-        let time = time.trim_end_matches([',', ' ']);
-        (time, dates.trim())
-    });
-    let is_clear = |(time, dates): &(&str, &str)| {
-        let is_time = words::understand_recurrence(time, now, zone).is_ok();
-        is_time && LeftOut::parse(dates).is_ok_and(|dates| !dates.is_empty())
-    };
-    let corrected = divided.filter(is_clear);
-    let example = corrected.map(|(time, dates)| fields([(given.field(), time), ("except", dates)]));
-    Error::new(given.code(), text).example_if(example)
+/// What people write beside a time, and what has a field of its own.
+struct OfAnotherField {
+    /// The words that begin it.
+    words: &'static [&'static str],
+    /// What it is, and what to give.
+    what: [&'static str; 2],
+    /// The field.
+    name: &'static str,
+    /// Whether a text is in the form of the field.
+    is_valid: fn(&str, Given<'_>) -> bool,
+    /// What words say of it.
+    is_why: fn(&Why) -> bool,
+    /// What else may be done.
+    or: &'static str,
+}
+
+const OF_ANOTHER_FIELD: [OfAnotherField; 3] = [
+    OfAnotherField {
+        words: &["except", "excluding"],
+        what: ["what is left out", "dates"],
+        name: "except",
+        is_valid: |text, _| LeftOut::parse(text).is_ok_and(|dates| !dates.is_empty()),
+        is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
+        or: "; instead of leaving out days of the week, name the others",
+    },
+    OfAnotherField {
+        words: &["until", "till", "ending"],
+        what: ["where it ends", "it"],
+        name: "end_at",
+        is_valid: is_time,
+        is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
+        or: "",
+    },
+    OfAnotherField {
+        words: &["starting", "beginning", "from"],
+        what: ["where it begins", "it"],
+        name: "start_at",
+        is_valid: is_time,
+        // An interval may say it.
+        is_why: |why| matches!(why, Why::Unfit("a beginning", _)),
+        or: "",
+    },
+];
+
+fn is_time(text: &str, given: Given<'_>) -> bool {
+    words::understand_time(text, given.now, given.zone).is_ok()
+}
+
+impl OfAnotherField {
+    /// The error for a repetition with something beside it that has a field of its own.
+    fn refused(&self, why: &Why, given: Given<'_>) -> Option<Error> {
+        let Given {
+            value, zone, now, ..
+        } = given;
+        let lower = value.to_ascii_lowercase();
+        let is_whole = |at: usize, word: &str| {
+            let is_letter = |c: char| c.is_alphabetic();
+            let before = lower.get(..at).unwrap_or_default();
+            let after = lower.get(at + word.len()..).unwrap_or_default();
+            !before.ends_with(is_letter) && !after.starts_with(is_letter)
+        };
+        let found = self.words.iter().find_map(|word| {
+            let mut all = lower.match_indices(word);
+            all.find(|(at, _)| is_whole(*at, word))
+        });
+        let (at, word) = found.filter(|_| (self.is_why)(why))?;
+        let before = value.get(..at)?.trim().trim_end_matches(',');
+        let after = value.get(at + word.len()..)?.trim();
+        let is_clear = match words::understand_recurrence(before, now, zone) {
+            Ok(_) => true,
+            Err(refusal) if refusal.readings.is_empty() => return None,
+            Err(_) => false,
+        };
+        let [what, it] = self.what;
+        let text = message![
+            shown(value.trim()),
+            format!(": {what} is not part of a time. Give {it} as "),
+            field(self.name),
+            self.or
+        ];
+        let is_valid = is_clear && (self.is_valid)(after, given);
+        let example = is_valid.then(|| fields([(given.field(), before), (self.name, after)]));
+        Some(Error::new(given.code(), text).example_if(example))
+    }
 }
 
 /// The error for words that are understood in part, or in several ways.

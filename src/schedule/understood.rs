@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::asked::{Asked, Given};
+use super::cron::joined;
 use super::interval::{Step, is_capital_m};
 use super::timetable::{Timetable, just_before};
 use super::unclear;
@@ -170,7 +171,7 @@ fn repeated(found: Recurrence, given: Given<'_>) -> Result<Understood> {
     let zone = found.zone.as_ref().unwrap_or(given.zone);
     let (spec, first) = match &found.rule {
         Rule::Cron(patterns) => {
-            let spec = Spec::parse(ScheduleType::Cron, &patterns.join("; "), zone, given.now)?;
+            let spec = Spec::parse(ScheduleType::Cron, &joined(patterns), zone, given.now)?;
             (spec, None)
         }
         Rule::Interval {

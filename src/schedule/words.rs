@@ -22,6 +22,8 @@
 //! | every 2 days at 8 | days of the calendar, the first at the next 8:00 |
 //! | hourly, every hour | on the hour; 60 minutes from the beginning |
 //! | every monday at 9 and friday at 16:30 | each day at its own time, every week |
+//! | every hour at :15 | each hour, so many minutes past it |
+//! | every 15 minutes from 9am through 5pm | at 17:00, too; "to" and "until" leave that open |
 //!
 //! # Daylight saving
 //! The rule is that of [`Zone::instant_of`]: a time that is skipped is the first instant after the
@@ -273,7 +275,7 @@ impl<'a> Asked<'a> {
     /// Whether a phrase is a repetition. "The last day of the month" is one, unless a single time
     /// is asked for.
     fn repeats(&self, said: &Said) -> bool {
-        let of_month = self.wants != Wants::Time;
+        let of_month = self.wants != Wants::Time && !said.is_single;
         said.repeat.is_some()
             || match &said.day {
                 Some(Day::Week { which, .. }) => *which == Which::All,

@@ -44,7 +44,7 @@ pub fn preview(asked: &When, count: usize, zone: &Zone, now: Timestamp) -> Resul
         runs: next_runs.into_iter().map(run).collect(),
         timezone: timetable.zone.name().to_owned(),
         describes: timetable.describe(),
-        understood: in_words(&timetable, plan.next_run),
+        understood: in_words(&timetable, plan.next_run, Some(now)),
         notes,
         now,
     })

@@ -148,7 +148,7 @@ impl Service {
         let (understood, mut notes) = match (&timetable, next_runs.first()) {
             (Some(timetable), Some(next)) => {
                 let notes = timetable.surprises(*next, remaining(&schedule), self.now());
-                (in_words(timetable, *next), notes)
+                (in_words(timetable, *next, schedule.created_at), notes)
             }
             _ => (None, Vec::new()),
         };

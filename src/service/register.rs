@@ -200,7 +200,7 @@ impl Service {
         match self.db.add_schedule(&new, now).await {
             Ok(id) => {
                 let left = plan.max_repetitions;
-                let made = registered(id, false, plan.next_run, &timetable, left, now);
+                let made = registered(id, false, plan.next_run, &timetable, left, Some(now), now);
                 Ok(made.noting(notes))
             }
             // Somebody was quicker, perhaps with the same schedule.
@@ -225,8 +225,10 @@ impl Service {
         let timetable = timetable_of(&made)?;
         let next_run = made.next_run.unwrap_or(self.now());
         let left = remaining(&made).and_then(|n| i64::try_from(n).ok());
-        let now = self.now();
-        Ok(Some(registered(id, false, next_run, &timetable, left, now)))
+        let (at, now) = (made.created_at, self.now());
+        Ok(Some(registered(
+            id, false, next_run, &timetable, left, at, now,
+        )))
     }
 
     async fn find_named(
@@ -298,6 +300,7 @@ fn asked_again(
         existing.next_run?,
         &stored,
         left,
+        existing.created_at,
         now,
     ))
 }
@@ -348,6 +351,7 @@ pub(super) fn registered(
     next_run: Timestamp,
     timetable: &Timetable,
     left: Option<i64>,
+    made: Option<Timestamp>,
     now: Timestamp,
 ) -> Registered {
     let most = left
@@ -362,7 +366,7 @@ pub(super) fn registered(
         next_runs: timetable.upcoming(next_run, most),
         zone: timetable.zone.clone(),
         describes: timetable.describe(),
-        understood: in_words(timetable, next_run),
+        understood: in_words(timetable, next_run, made),
         notes: timetable.surprises(next_run, left.and_then(|n| u64::try_from(n).ok()), now),
     }
 }

@@ -238,9 +238,11 @@ impl Service {
             keeps_instants: !time.moves() && !time.except,
         };
         let left = left.and_then(|n| i64::try_from(n).ok());
+        let begins_now = Some(now).filter(|now| timetable.anchor == *now);
+        let made = begins_now.or(schedule.created_at);
         let answer = Registered {
             changed: !update.is_empty(),
-            ..registered(schedule.id, true, next_run, &timetable, left, now).noting(notes)
+            ..registered(schedule.id, true, next_run, &timetable, left, made, now).noting(notes)
         };
         Ok((update, answer))
     }

@@ -49,7 +49,8 @@ fn from_now(text: &str, zone: &Zone, now: Timestamp) -> Option<CorrectedTime> {
     let length = ["in ", "after ", "now +", "now+", "+"]
         .iter()
         .find_map(|before| lower.strip_prefix(before))
-        .or_else(|| lower.strip_suffix(" from now"))?;
+        .or_else(|| lower.strip_suffix(" from now"))
+        .filter(|length| !length.trim_start().starts_with("every"))?;
     let length = interval::interval(length.trim())?;
     let at = match IntervalSpec::parse(&length).ok()?.step() {
         Step::Seconds(seconds) => now.checked_add(SignedDuration::from_secs(seconds)).ok()?,

@@ -6,7 +6,7 @@ use super::field::Field;
 use crate::schedule::words::number::{MONTHS, WEEKDAYS, ordinal_name, with_ending};
 
 /// At most this many times of day are listed.
-const MOST_TIMES: usize = 8;
+pub(super) const MOST_TIMES: usize = 8;
 
 /// This many numbers in a row are written as a range.
 const RANGE: usize = 3;
@@ -86,6 +86,14 @@ impl Pieces {
         absent
     }
 
+    /// The minutes of the day at which it fires.
+    pub(super) fn minutes_of_day(&self) -> Vec<i16> {
+        let hours = self.hours.iter().map(|hour| i16::from(*hour));
+        let each =
+            hours.flat_map(|hour| self.minutes.iter().map(move |m| hour * 60 + i16::from(*m)));
+        each.collect()
+    }
+
     /// When during its days it fires.
     pub(super) fn times(&self) -> Times {
         let (minutes, hours) = (self.minutes.as_slice(), self.hours.as_slice());
@@ -102,7 +110,11 @@ impl Pieces {
         let is_always = hours.len() == 24;
         if let [minute] = minutes {
             let (first, last) = (hours.first().unwrap_or(&0), hours.last().unwrap_or(&0));
-            let between = format!("from {} to {}", clock(first, minute), clock(last, minute));
+            let between = format!(
+                "from {} through {}",
+                clock(first, minute),
+                clock(last, minute)
+            );
             return match (is_always, minute, distance(hours)) {
                 (true, 0, _) => Times::Often("every hour on the hour".to_owned()),
                 (true, minute, _) => {
@@ -141,7 +153,7 @@ impl Pieces {
         }
         let each: Vec<String> = runs
             .iter()
-            .map(|(first, end)| format!("from {} to {}", clock(first, &0), clock(end, last)))
+            .map(|(first, end)| format!("from {} through {}", clock(first, &0), clock(end, last)))
             .collect();
         Times::Often(format!("{often} {}", list(&each)))
     }

@@ -1,22 +1,36 @@
 //! What several patterns mean together, in plain English.
 
-use super::description::{Pieces, Times, list};
+use super::description::{MOST_TIMES, Pieces, Times, list};
 use super::pattern::Pattern;
 use crate::schedule::words::clauses;
+
+/// The minutes of a day.
+const DAY: i16 = 1_440;
 
 /// A part of the sentence.
 enum Clause {
     /// Days, and the times of day of all patterns that have these days.
     At(String, Vec<String>),
-    /// A pattern that fires again and again.
+    /// What fires again and again.
     Often(String),
 }
 
 /// The sentence. `None` for a text that is no pattern.
 pub(super) fn sentence(patterns: &[Pattern]) -> Option<String> {
-    let mut parts: Vec<Clause> = Vec::new();
+    let mut rest: Vec<Pieces> = Vec::new();
     for pattern in patterns {
-        add(&mut parts, &pattern.pieces()?);
+        rest.push(pattern.pieces()?);
+    }
+    let mut parts: Vec<Clause> = Vec::new();
+    while let Some(first) = rest.first() {
+        let days = first.days();
+        let (same, others): (Vec<Pieces>, Vec<Pieces>) =
+            rest.into_iter().partition(|pieces| pieces.days() == days);
+        match at_a_distance(&same, &days) {
+            Some(often) => parts.push(Clause::Often(often)),
+            None => same.iter().for_each(|pieces| add(&mut parts, pieces)),
+        }
+        rest = others;
     }
     let told = parts.into_iter().map(|part| match part {
         Clause::At(days, mut times) => {
@@ -44,4 +58,42 @@ fn add(parts: &mut Vec<Clause>, pieces: &Pieces) {
         }
     }
     parts.push(Clause::At(days, more));
+}
+
+/// Several patterns of the same days that together fire at one distance: "every 15 minutes from 09:00
+/// through 17:00, every weekday".
+fn at_a_distance(patterns: &[Pieces], days: &str) -> Option<String> {
+    let each = patterns.iter().flat_map(Pieces::minutes_of_day);
+    let mut times: Vec<i16> = each.collect();
+    times.sort_unstable();
+    times.dedup();
+    if patterns.len() < 2 || times.len() <= MOST_TIMES {
+        return None;
+    }
+    // The distance of each from the one before it, which for the first is the last of the day before.
+    let before = times.iter().rev().take(1).map(|last| last - DAY);
+    let before = before.chain(times.iter().copied());
+    let distances: Vec<i16> = times
+        .iter()
+        .zip(before)
+        .map(|(at, before)| at - before)
+        .collect();
+    let step = *distances.iter().min()?;
+    let mut starts = (0..times.len()).filter(|at| distances.get(*at) != Some(&step));
+    let start = starts.next().unwrap_or_default();
+    let is_one = starts.next().is_none() && (start == 0 || days == "every day");
+    times.rotate_left(start);
+    let (first, last) = (times.first()?, times.last()?);
+    let every = match (step / 60, step % 60) {
+        (0, 1) => "every minute".to_owned(),
+        (1, 0) => "every hour".to_owned(),
+        (hours, 0) => format!("every {hours} hours"),
+        _ => format!("every {step} minutes"),
+    };
+    let clock = |minute: &i16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let often = format!("{every} from {} through {}", clock(first), clock(last));
+    is_one.then(|| match days {
+        "every day" => often,
+        days => format!("{often}, {days}"),
+    })
 }

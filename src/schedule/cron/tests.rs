@@ -364,12 +364,12 @@ fn patterns_are_described_without_forgetting_anything() {
         ("*/15 * * * *", "every 15 minutes"),
         (
             "*/15 9-17 * * 1-5",
-            "every 15 minutes from 09:00 to 17:45, every weekday",
+            "every 15 minutes from 09:00 through 17:45, every weekday",
         ),
-        ("* 9 * * *", "every minute from 09:00 to 09:59"),
+        ("* 9 * * *", "every minute from 09:00 through 09:59"),
         (
             "*/20 8-9,14-15 * * *",
-            "every 20 minutes from 08:00 to 09:40 and from 14:00 to 15:40",
+            "every 20 minutes from 08:00 through 09:40 and from 14:00 through 15:40",
         ),
         (
             "*/10 */6 * * *",
@@ -380,9 +380,9 @@ fn patterns_are_described_without_forgetting_anything() {
         ("1 * * * *", "at 1 minute past every hour"),
         (
             "0 9-17 * * 1-5",
-            "every hour from 09:00 to 17:00, every weekday",
+            "every hour from 09:00 through 17:00, every weekday",
         ),
-        ("30 */2 * * *", "every 2 hours from 00:30 to 22:30"),
+        ("30 */2 * * *", "every 2 hours from 00:30 through 22:30"),
         ("0,40 * * * *", "at 0 and 40 minutes past every hour"),
         (
             "*/7 * * * *",
@@ -463,7 +463,7 @@ fn patterns_are_described_without_forgetting_anything() {
         ),
         (
             "*/15 9-17 * * 1-5; 0 10 * * 6",
-            "every 15 minutes from 09:00 to 17:45, every weekday; every Saturday at 10:00",
+            "every 15 minutes from 09:00 through 17:45, every weekday; every Saturday at 10:00",
         ),
         (
             "0 9,12,15 * * 1; @hourly",

@@ -300,7 +300,37 @@ fn what_is_told_in_words_means_the_same_when_it_is_given_back() {
         ),
         (CRON, "*/15 * * * *", None),
         (CRON, "0 9 * 6 1", None),
+        (
+            CRON,
+            "30 * * * *",
+            Some("at 30 minutes past every hour Europe/Berlin"),
+        ),
+        (
+            CRON,
+            "0 * * * 1-5",
+            Some("hourly, every weekday Europe/Berlin"),
+        ),
+        (
+            CRON,
+            "0 9-17 * * 1-5",
+            Some("every hour from 09:00 through 17:00, every weekday Europe/Berlin"),
+        ),
+        (
+            CRON,
+            "0 9-17 * * *; 30 9-16 * * *",
+            Some("every 30 minutes from 09:00 through 17:00 Europe/Berlin"),
+        ),
+        (
+            CRON,
+            "0,30 22,23 * * *; 0,30 0-5 * * *; 0 6 * * *",
+            Some("every 30 minutes from 22:00 through 06:00 Europe/Berlin"),
+        ),
         (EVERY, "5400", Some("every 90 minutes")),
+        (
+            EVERY,
+            "every 6 hours from 8am",
+            Some("every 6 hours from 2026-11-21 08:00 Europe/Berlin"),
+        ),
         (
             EVERY,
             "every other day at 8",
@@ -313,7 +343,7 @@ fn what_is_told_in_words_means_the_same_when_it_is_given_back() {
         ),
     ] {
         let (table, next) = timetable(asked, value, now());
-        let told = in_words(&table, next);
+        let told = in_words(&table, next, Some(now()));
         assert_eq!(told.as_deref(), words, "{value}");
         if let Some(words) = told {
             assert!(

@@ -104,6 +104,12 @@ pub(super) fn later(said: &Said, date: Date, length: &Length) -> Result<Date, Do
 fn of_day(said: &Said, day: &Day, today: Date) -> Result<Vec<Date>, Doubt> {
     match day {
         Day::On(date) => Ok(vec![*date]),
+        Day::After(length, day) => {
+            let each = of_day(&with(said, (**day).clone()), day, today)?;
+            each.into_iter()
+                .map(|date| later(said, date, length))
+                .collect()
+        }
         Day::Relative(days) => Ok(vec![today.checked_add(days.days()).map_err(too_far)?]),
         Day::Slashed {
             first,

@@ -6,12 +6,12 @@ use crate::schedule::nearest;
 
 /// Words, and those that may be put in their place.
 const VAGUE: &[(&str, &[&str])] = &[
-    ("end of the day", &["today at 17:00", "today at 23:59"]),
-    ("end of day", &["today at 17:00", "today at 23:59"]),
-    ("eod", &["today at 17:00", "today at 23:59"]),
-    ("end of business", &["today at 17:00", "today at 18:00"]),
-    ("close of business", &["today at 17:00", "today at 18:00"]),
-    ("cob", &["today at 17:00", "today at 18:00"]),
+    ("end of the day", &["at 17:00", "at 23:59"]),
+    ("end of day", &["at 17:00", "at 23:59"]),
+    ("eod", &["at 17:00", "at 23:59"]),
+    ("end of business", &["at 17:00", "at 18:00"]),
+    ("close of business", &["at 17:00", "at 18:00"]),
+    ("cob", &["at 17:00", "at 18:00"]),
     ("end of the week", &["friday at 17:00", "sunday at 23:59"]),
     ("end of week", &["friday at 17:00", "sunday at 23:59"]),
     ("eow", &["friday at 17:00", "sunday at 23:59"]),
@@ -25,16 +25,52 @@ const VAGUE: &[(&str, &[&str])] = &[
     ),
     ("eoy", &["31 december at 09:00", "31 december at 23:59"]),
     ("this weekend", &["saturday", "sunday"]),
-    ("next weekend", &["saturday next week", "sunday next week"]),
+    (
+        "next weekend",
+        &[
+            "saturday",
+            "sunday",
+            "saturday next week",
+            "sunday next week",
+        ],
+    ),
+    ("beginning of next week", &["monday next week"]),
+    ("start of next week", &["monday next week"]),
+    (
+        "end of next week",
+        &["friday next week", "sunday next week"],
+    ),
+    ("this week", &[""]),
+    ("this year", &[""]),
+    ("another", &[""]),
     ("next week", &["monday next week", "friday next week"]),
     (
         "next month",
         &["on the 1st of next month", "end of next month"],
     ),
     ("next year", &["1 january", "in 1 year"]),
-    ("start of next month", &["on the 1st of next month"]),
-    ("beginning of next month", &["on the 1st of next month"]),
+    ("the next day", &["tomorrow"]),
     ("next day", &["tomorrow"]),
+    ("the following day", &["tomorrow"]),
+    ("following day", &["tomorrow"]),
+    ("christmas eve", &["24 december"]),
+    ("christmas day", &["25 december"]),
+    ("christmas", &["25 december"]),
+    ("new year's eve", &["31 december"]),
+    ("new year's day", &["1 january"]),
+    ("new year", &["1 january"]),
+    ("valentine's day", &["14 february"]),
+    ("halloween", &["31 october"]),
+    ("during business hours", &["from 09:00 to 17:00"]),
+    ("during working hours", &["from 09:00 to 17:00"]),
+    ("during office hours", &["from 09:00 to 17:00"]),
+    ("no later than", &["at"]),
+    ("at least", &[""]),
+    ("by", &[""]),
+    ("before", &[""]),
+    ("within", &["in"]),
+    ("exactly", &[""]),
+    ("roughly", &[""]),
     ("next morning", &["tomorrow morning"]),
     ("next hour", &["in 1 hour"]),
     ("later today", &["in 2 hours", "today at 18:00"]),
@@ -82,11 +118,17 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("twice a month", &["on the 1st and 15th of every month"]),
     (
         "quarterly",
-        &["on the 1st of january, april, july and october every year"],
+        &[
+            "on the 1st of january, april, july and october every year",
+            "every 3 months",
+        ],
     ),
     (
         "every quarter",
-        &["on the 1st of january, april, july and october every year"],
+        &[
+            "on the 1st of january, april, july and october every year",
+            "every 3 months",
+        ],
     ),
     ("nightly", &["every day at 00:00", "every night"]),
     (
@@ -101,10 +143,15 @@ const VAGUE: &[(&str, &[&str])] = &[
         "three times a day",
         &["every 8 hours", "every day at 08:00, 14:00 and 20:00"],
     ),
+    (
+        "four times a day",
+        &[
+            "every 6 hours",
+            "every day at 08:00, 12:00, 16:00 and 20:00",
+        ],
+    ),
+    ("twice an hour", &["every 30 minutes"]),
     ("twice a week", &["every monday and thursday"]),
-    ("mornings", &["every morning"]),
-    ("evenings", &["every evening"]),
-    ("nights", &["every night"]),
 ];
 
 /// The longest name of a vague time, in tokens.
@@ -156,8 +203,8 @@ pub(super) fn vague(tokens: &[Token]) -> Option<Vec<String>> {
     None
 }
 
-/// The texts that are meant by one with a slip of the keyboard in a word, or with an hour that has
-/// nothing before it.
+/// The texts that are meant by one with a slip of the keyboard in a word, or with an hour or a city
+/// that has nothing before it.
 pub(super) fn misspelt(tokens: &[Token], unknown: &str) -> Vec<String> {
     let with = |at: usize, meant: String| {
         let mut tokens = tokens.to_vec();
@@ -166,14 +213,18 @@ pub(super) fn misspelt(tokens: &[Token], unknown: &str) -> Vec<String> {
         }
         text(&tokens)
     };
-    let is_hour = unknown.len() <= 2 && unknown.bytes().all(|b| b.is_ascii_digit());
+    let is_hour = matches!(unknown.len(), 1 | 2 | 4) && unknown.bytes().all(|b| b.is_ascii_digit());
     let mut texts = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let word = token.text.as_str();
         let names = KNOWN.iter().chain(&WEEKDAYS).chain(&MONTHS).copied();
         if is_hour && word == unknown {
             texts.push(with(at, format!("at {word}")));
-        } else if token.kind == Kind::Letters
+        } else if token.kind == Kind::Letters && word == unknown && at > 0 {
+            // A city, perhaps.
+            texts.push(with(at, format!("in {word}")));
+        }
+        if token.kind == Kind::Letters
             && word.len() >= 4
             && let Some(meant) = nearest(word, names).filter(|meant| *meant != word)
         {

@@ -36,7 +36,9 @@ pub(super) fn notes(said: &Said) -> Vec<String> {
                 notes.push(format!("next {day} is the first {day} after today"));
             }
         }
-        (day, Some(Repeat::Step(_))) if day.is_some() || !said.clocks.is_empty() => {
+        (day, Some(Repeat::Step(length)))
+            if length.days != 0 && (day.is_some() || !said.clocks.is_empty()) =>
+        {
             notes.push("it is counted from the first one to come".to_owned());
         }
         _ => {}

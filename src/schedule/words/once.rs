@@ -133,6 +133,11 @@ fn two_todays(said: &Said, now: Timestamp, zone: &Zone, todays: [Date; 2]) -> Re
             let why = Why::Ambiguous("on which date: it is not the same there as here");
             Err(Doubt::new(why, each.to_vec()))
         }
+        // What has passed is not meant, but it may have been today that was.
+        (Ok(_), Err(doubt)) | (Err(doubt), Ok(_)) if matches!(doubt.why, Why::Past(_)) => {
+            let why = Why::Ambiguous("on which date: it is not the same there as here");
+            Err(Doubt::new(why, each.to_vec()))
+        }
         (Err(doubt), _) | (_, Err(doubt)) => Err(match doubt.readings.is_empty() {
             true => Doubt::new(doubt.why, each.to_vec()),
             false => doubt,

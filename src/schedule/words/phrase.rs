@@ -50,9 +50,11 @@ fn list(items: &[String]) -> String {
 }
 
 /// Several days and times, each with its own: "every monday at 09:00 and every friday at 16:30". What
-/// has commas of its own stands between semicolons.
+/// has commas of its own stands between semicolons, and so does what has an "and" where commas would
+/// divide: "at 09:00 and 09:30, every saturday" could be read in two ways.
 pub(in crate::schedule) fn clauses(each: &[String]) -> String {
-    match each.iter().any(|clause| clause.contains(',')) {
+    let any_has = |sign: &str| each.iter().any(|clause| clause.contains(sign));
+    match any_has(",") || (each.len() > 2 && any_has(" and ")) {
         true => each.join("; "),
         false => list(each),
     }
@@ -118,6 +120,43 @@ fn of(months: &[i8]) -> String {
     }
     let each: Vec<String> = months.iter().map(|m| month_name(*m).to_owned()).collect();
     format!("{} every year", list(&each))
+}
+
+/// "Hourly", "at 15 and 45 minutes past every hour, every weekday".
+pub(super) fn past_each_hour(minutes: &[i8], of: &Days) -> String {
+    let often = match minutes {
+        [] | [0] => "hourly".to_owned(),
+        [1] => "at 1 minute past every hour".to_owned(),
+        minutes => {
+            let each: Vec<String> = minutes.iter().map(i8::to_string).collect();
+            format!("at {} minutes past every hour", list(&each))
+        }
+    };
+    often + &on(of)
+}
+
+/// "Every 15 minutes from 09:00 through 17:00, every weekday".
+pub(super) fn within(minutes: i64, [first, last]: [Time; 2], of: &Days) -> String {
+    let every = match (minutes / 60, minutes % 60) {
+        (0, 1) => "every minute".to_owned(),
+        (1, 0) => "every hour".to_owned(),
+        (hours, 0) => format!("every {hours} hours"),
+        _ => format!("every {minutes} minutes"),
+    };
+    format!(
+        "{every} from {} through {}{}",
+        time(first),
+        time(last),
+        on(of)
+    )
+}
+
+/// The days after what happens often on them. Each day goes without saying.
+fn on(of: &Days) -> String {
+    match of {
+        Days::All => String::new(),
+        of => format!(", {}", days(of)),
+    }
 }
 
 /// "90 minutes", "2 days".

@@ -3,14 +3,16 @@
 mod clock;
 mod date;
 mod day;
+mod hour;
 mod length;
 mod place;
 mod repeat;
-
-use jiff::Timestamp;
+mod times;
+mod week;
+mod window;
 
 use super::Why;
-use super::said::{Clock, Day, Form, Said, Which};
+use super::said::{Clock, Day, Form, HOUR, Place, Repeat, Said, Times, Which};
 use super::token::{Kind, Token};
 
 /// What a reader of one part makes of the tokens: `None` if the part is not there.
@@ -24,6 +26,10 @@ struct Reader<'a> {
     has_iso_date: bool,
     /// The `T` between a date and a time of day has been read.
     is_after_t: bool,
+    /// What is read is one end of a part of the day: a dash may follow.
+    is_in_window: bool,
+    /// How often in each day, week or month, which must be as many times or days as are named.
+    times: Option<Times>,
 }
 
 /// Takes the tokens apart.
@@ -52,6 +58,8 @@ pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
         at: 0,
         has_iso_date: false,
         is_after_t: false,
+        is_in_window: false,
+        times: None,
     };
     let mut said = Said::default();
     while reader.at < tokens.len() {
@@ -62,6 +70,7 @@ pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
             return Err(reader.unknown());
         }
     }
+    reader.fit_times(&mut said)?;
     match said == Said::default() {
         true => Err(Why::Empty),
         false => Ok(said),
@@ -71,6 +80,21 @@ pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
 impl<'a> Reader<'a> {
     /// Reads the next part of the phrase, and whether there was one.
     fn part(&mut self, said: &mut Said) -> Result<bool, Why> {
+        if let Some(minutes) = self.past_each_hour()? {
+            add_repeat(said, Repeat::Hourly)?;
+            said.minutes = minutes;
+            return Ok(true);
+        }
+        let is_elapsed = |repeat: Repeat| match repeat {
+            Repeat::Step(length) => length.seconds != 0,
+            _ => repeat == Repeat::Hourly,
+        };
+        if (said.within.is_some() || said.repeat.is_some_and(is_elapsed))
+            && let Some(window) = self.window()?
+        {
+            put(&mut said.window, window, "part of the day")?;
+            return Ok(true);
+        }
         if said.repeat.is_some() && self.eat_start() {
             let rest = self.tokens.get(self.at..).unwrap_or_default();
             let from = read(rest)?;
@@ -85,11 +109,25 @@ impl<'a> Reader<'a> {
             put(&mut said.epoch, at, "point in time")?;
             return Ok(true);
         }
-        if let Some((repeat, part)) = self.repeat()? {
-            put(&mut said.repeat, repeat, "repetition")?;
+        if let Some(times) = self.times()? {
+            put(&mut self.times, times, "repetition")?;
+            return Ok(true);
+        }
+        if let Some((repeat, part)) = self.repeat(said.day.is_some() || said.repeat.is_some())? {
+            add_repeat(said, repeat)?;
             if let Some(part) = part {
                 put(&mut said.part, part, "part of the day")?;
             }
+            return Ok(true);
+        }
+        if self.eat_single() {
+            if std::mem::replace(&mut said.is_single, true) {
+                return Err(Why::Twice("once"));
+            }
+            return Ok(true);
+        }
+        if let Some(day) = self.day_after()? {
+            add_day(said, day)?;
             return Ok(true);
         }
         if let Some(length) = self.after()? {
@@ -118,8 +156,17 @@ impl<'a> Reader<'a> {
             put(&mut said.lone, length, "length of time")?;
             return Ok(true);
         }
+        if let Some(year) = self.late_year(said) {
+            said.day = Some(year);
+            return Ok(true);
+        }
         if let Some(place) = self.place(!said.clocks.is_empty())? {
-            put(&mut said.place, place, "place")?;
+            said.place = Some(match (said.place.take(), place) {
+                (None, place) => place,
+                // "+01:00 Europe/Berlin", which must agree.
+                (Some(Place::At(offset)), Place::In(zone)) => Place::Short(offset, zone),
+                (Some(_), _) => return Err(Why::Twice("place")),
+            });
             return Ok(true);
         }
         Ok(false)
@@ -127,6 +174,9 @@ impl<'a> Reader<'a> {
 
     /// The words that say when an interval begins.
     fn eat_start(&mut self) -> bool {
+        if self.is_range_from() {
+            return false;
+        }
         let first = self.eat_any(&["starting", "beginning", "from"]);
         if first && !self.eat_any(&["at", "on", "@"]) {
             self.eat("from");
@@ -134,22 +184,15 @@ impl<'a> Reader<'a> {
         first
     }
 
-    /// Seconds or milliseconds since 1970, from 2001 to 2286.
-    fn epoch(&mut self) -> Option<Timestamp> {
+    /// "Once" and no more.
+    fn eat_single(&mut self) -> bool {
         let before = self.at;
-        self.eat_any(&["at", "@"]);
-        let figures = self.figures().unwrap_or_default();
-        let number: i64 = figures.parse().unwrap_or_default();
-        let at = match figures.len() {
-            10 => Timestamp::from_second(number).ok(),
-            13 => Timestamp::from_millisecond(number).ok(),
-            _ => None,
-        };
-        let is_whole = at.is_some() && !self.is_joined();
-        if !is_whole {
+        self.eat_any(&["just", "only"]);
+        let found = self.eat("once") || self.eat_all(&["one", "time"]);
+        if !found {
             self.at = before;
         }
-        at.filter(|_| is_whole)
+        found
     }
 
     /// The text of the next token, or nothing.
@@ -179,6 +222,12 @@ impl<'a> Reader<'a> {
         self.is_joined()
             && self.peek() == sign
             && after.is_some_and(|t| t.kind == Kind::Figures && t.is_joined)
+    }
+
+    /// Whether figures go on as a date or a time of day.
+    fn goes_on(&self) -> bool {
+        (self.is_joined() && matches!(self.peek(), ":" | "h" | "." | "-" | "/"))
+            || matches!(self.peek(), "am" | "pm")
     }
 
     fn eat(&mut self, word: &str) -> bool {
@@ -245,6 +294,32 @@ fn put<T>(slot: &mut Option<T>, found: T, what: &'static str) -> Result<(), Why>
         None => Ok(()),
         Some(_) => Err(Why::Twice(what)),
     }
+}
+
+/// Adds how often: "every 15 minutes" may stand beside "every weekday".
+fn add_repeat(said: &mut Said, found: Repeat) -> Result<(), Why> {
+    let elapsed = |repeat: Repeat| match repeat {
+        Repeat::Step(length) => Some(length).filter(|length| length.seconds != 0),
+        Repeat::Hourly => Some(HOUR),
+        _ => None,
+    };
+    let Some(before) = said.repeat else {
+        said.repeat = Some(found);
+        return Ok(());
+    };
+    let (within, days) = match (elapsed(before), elapsed(found)) {
+        (Some(length), None) => (length, found),
+        (None, Some(length)) => (length, before),
+        _ => return Err(Why::Twice("repetition")),
+    };
+    if matches!(days, Repeat::Step(_) | Repeat::Nth(_)) {
+        return Err(Why::Twice("repetition"));
+    }
+    if [before, found].contains(&Repeat::Hourly) && said.minutes.is_empty() {
+        said.minutes = vec![0];
+    }
+    said.repeat = Some(days);
+    put(&mut said.within, within, "repetition")
 }
 
 /// Adds a day: a day of the week may stand beside a date.

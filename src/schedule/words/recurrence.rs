@@ -3,13 +3,14 @@
 mod interval;
 mod pattern;
 mod times;
+mod within;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::refusal::Doubt;
 use super::said::{Day, Length, Nth, Of, Place, Repeat, Said};
-use super::{Recurrence, Rule, Why, phrase};
+use super::{Recurrence, Why};
 use crate::schedule::Zone;
 
 /// The recurrence of a phrase that repeats.
@@ -23,18 +24,16 @@ pub(super) fn resolve(said: &Said, now: Timestamp, zone: &Zone) -> Result<Recurr
     }
     let place = place(said, now)?;
     let here = place.as_ref().unwrap_or(zone);
+    if said.is_single {
+        return Err(Why::Unfit("\"once\"", "a repetition").into());
+    }
+    if let Some(length) = within::length(said) {
+        return within::within(said, length, place);
+    }
     match said.repeat {
         Some(Repeat::Step(length)) => interval::interval(said, length, now, here, place.as_ref()),
         _ if said.from.is_some() => Err(Why::Unfit("a beginning", "days and times").into()),
         Some(Repeat::Nth(n)) => Err(second_or_other(said, n)),
-        Some(Repeat::Hourly) => {
-            if said.day.is_some() || !said.clocks.is_empty() || said.part.is_some() {
-                return Err(Why::Unfit("hourly", "a day or a time of day").into());
-            }
-            let patterns = vec!["0 * * * *".to_owned()];
-            let words = phrase::in_zone("hourly".to_owned(), place.as_ref());
-            Ok(Recurrence::new(Rule::Cron(patterns), place, words))
-        }
         _ => pattern::pattern(said, place),
     }
 }

@@ -101,6 +101,9 @@ pub enum Why {
     /// A time of day with seconds where only minutes count.
     #[error("a time of day that repeats has no seconds")]
     Seconds,
+    /// More patterns than a schedule has.
+    #[error("it has more times of day than one schedule can have")]
+    TooMany,
     /// Beyond the calendar, or an interval that is too short or too long.
     #[error(
         "it is out of range: points in time end with the year 9999, and an interval is from one second to ten years"

@@ -27,11 +27,26 @@ pub(super) struct Said {
     pub lone: Option<Length>,
     /// When an interval begins.
     pub from: Option<Box<Said>>,
+    /// At a distance within each of the days that are named besides.
+    pub within: Option<Length>,
+    /// From one time of day to another.
+    pub window: Option<Window>,
+    /// So many minutes past each hour.
+    pub minutes: Vec<i8>,
+    /// Once, and not again.
+    pub is_single: bool,
     /// Seconds or milliseconds since 1970.
     pub epoch: Option<Timestamp>,
     /// The date at which "today" is, where two zones have two.
     pub today: Option<Date>,
 }
+
+/// An hour.
+pub(super) const HOUR: Length = Length {
+    months: 0,
+    days: 0,
+    seconds: 3_600,
+};
 
 /// How often something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +67,19 @@ pub(super) enum Repeat {
     Yearly,
     /// On each of the days that are named besides.
     Each,
+}
+
+/// How often in each day, week or month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Times {
+    /// As many times of day as are named.
+    ADay(usize),
+    /// On as many days of the week as are named.
+    AWeek(usize),
+    /// On as many days of the month as are named.
+    AMonth(usize),
+    /// Every night, at a time that is named.
+    Nightly,
 }
 
 /// A day, or several.
@@ -93,6 +121,8 @@ pub(super) enum Day {
     },
     /// A date in figures that begin with the year, or one that was worked out.
     On(Date),
+    /// So many days or months after another.
+    After(Length, Box<Day>),
 }
 
 /// Which of all days with one name.
@@ -154,6 +184,17 @@ pub(super) struct Clock {
     pub time: Time,
     /// How that is meant.
     pub form: Form,
+}
+
+/// The part of a day in which something happens at a distance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Window {
+    /// Where it begins.
+    pub from: Clock,
+    /// Where it ends.
+    pub to: Clock,
+    /// Whether its end belongs to it for sure.
+    pub is_through: bool,
 }
 
 /// How surely a time of day is one of the 24 hours.

@@ -1,6 +1,6 @@
 //! A text as figures, letters and signs.
 
-use super::Why;
+use super::{Why, number};
 use crate::schedule::Zone;
 
 /// The longest text that is looked into, in characters.
@@ -97,7 +97,11 @@ fn split(chunk: &str, shouts: bool, tokens: &mut Vec<Token>) {
         });
     };
     let bare = chunk.trim_end_matches(['[', ']', '(', ')', ',', '.', ';', '!', '?']);
-    let is_name = bare.contains('/') && bare.starts_with(|c: char| c.is_ascii_alphabetic());
+    let are_days = bare
+        .split('/')
+        .all(|word| number::weekday(&word.to_ascii_lowercase()).is_some());
+    let is_name =
+        bare.contains('/') && bare.starts_with(|c: char| c.is_ascii_alphabetic()) && !are_days;
     let mut rest = chunk;
     if is_name {
         let kind = match Zone::named(bare) {
@@ -187,6 +191,7 @@ mod tests {
             ("IN 5M", "in|5|m"),
             ("5M", "5|M"),
             ("dec. 3", "dec|.|3"),
+            ("Mon/Wed at 9", "mon|/|wed|at|9"),
         ] {
             assert_eq!(texts(text).join("|"), wanted, "{text}");
         }

@@ -2,7 +2,7 @@
 
 /// Abbreviations that stand for one offset in only one zone, in seconds. Those that several
 /// countries use (CST, IST, BST, AST) are not among them.
-pub(in crate::schedule) const ABBREVIATIONS: [(&str, i32, &str); 20] = [
+pub(in crate::schedule) const ABBREVIATIONS: [(&str, i32, &str); 32] = [
     ("est", -18_000, "America/New_York"),
     ("edt", -14_400, "America/New_York"),
     ("cdt", -18_000, "America/Chicago"),
@@ -21,6 +21,18 @@ pub(in crate::schedule) const ABBREVIATIONS: [(&str, i32, &str); 20] = [
     ("msk", 10_800, "Europe/Moscow"),
     ("jst", 32_400, "Asia/Tokyo"),
     ("kst", 32_400, "Asia/Seoul"),
+    ("sgt", 28_800, "Asia/Singapore"),
+    ("hkt", 28_800, "Asia/Hong_Kong"),
+    ("pkt", 18_000, "Asia/Karachi"),
+    ("npt", 20_700, "Asia/Kathmandu"),
+    ("trt", 10_800, "Europe/Istanbul"),
+    ("sast", 7_200, "Africa/Johannesburg"),
+    ("brt", -10_800, "America/Sao_Paulo"),
+    ("adt", -10_800, "America/Halifax"),
+    ("ndt", -9_000, "America/St_Johns"),
+    ("awst", 28_800, "Australia/Perth"),
+    ("acdt", 37_800, "Australia/Adelaide"),
+    ("aedt", 39_600, "Australia/Sydney"),
     ("nzst", 43_200, "Pacific/Auckland"),
     ("nzdt", 46_800, "Pacific/Auckland"),
 ];

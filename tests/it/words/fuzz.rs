@@ -16,7 +16,7 @@ const TABLE: &str = include_str!("phrases.txt");
 /// Words that only lead to the one after them, or say again what is clear.
 const FILLERS: &[&str] = &[
     "at", "@", "on", "the", "of", "in", "and", "&", ",", ";", "please", "this", "coming",
-    "o'clock", "time", "once", "from", "a", "an", "now", "after", "",
+    "upcoming", "o'clock", "time", "once", "just", "from", "a", "an", "now", "after", "",
 ];
 
 /// Words of one kind: where one says again what another word says, another of its kind is refused.
@@ -30,6 +30,7 @@ const KINDS: &[&[&str]] = &[
         "saturday",
         "sunday",
         "mon",
+        "thu",
         "fri",
         "tues",
     ],
@@ -40,6 +41,10 @@ const KINDS: &[&[&str]] = &[
     &["january", "february", "july", "december", "dec", "jan"],
     &["am", "pm"],
     &["morning", "afternoon", "evening", "night", "tonight"],
+    &["mornings", "afternoons", "evenings", "nights"],
+    &["twice", "thrice"],
+    &["through", "to", "until"],
+    MINUTES,
     CLOCKS,
     OFFSETS,
     &["today", "tomorrow"],
@@ -78,7 +83,7 @@ const KINDS: &[&[&str]] = &[
     &[
         "1st", "2nd", "3rd", "15th", "31st", "first", "third", "last", "other",
     ],
-    &["2027", "2028"],
+    &["2026", "2027", "2028"],
     &["standard", "daylight"],
     &["starting", "until"],
     &["+", "-"],
@@ -95,6 +100,9 @@ const KINDS: &[&[&str]] = &[
 const CLOCKS: &[&str] = &[
     "noon", "midnight", "midday", "9am", "5pm", "15:30", "9:30", "07:00", "24:00", "12am", "21h",
 ];
+
+/// Minutes past the hour.
+const MINUTES: &[&str] = &[":00", ":15", ":45"];
 
 /// Offsets from UTC.
 const OFFSETS: &[&str] = &["+01:00", "-08:00", "+0530"];
@@ -132,6 +140,15 @@ const OTHERS: &[&str] = &[
     "(",
     ")",
     "-",
+    "between",
+    "through",
+    "inclusive",
+    "minutes",
+    "top",
+    "later",
+    "times",
+    "nightly",
+    "9-17",
     "new",
     "york",
     "couple",
@@ -205,8 +222,12 @@ fn others_like(word: &str) -> Vec<&'static str> {
     let begins = word.starts_with(is_figure);
     let is_clock = begins && (word.contains(':') || word.ends_with(['m', 'h']));
     let is_offset = word.starts_with(['+', '-']) && word.ends_with(is_figure);
+    let is_minute = word.starts_with(':');
     let kinds = KINDS.iter().filter(|kind| {
-        kind.contains(&word) || (is_clock && **kind == CLOCKS) || (is_offset && **kind == OFFSETS)
+        kind.contains(&word)
+            || (is_clock && **kind == CLOCKS)
+            || (is_offset && **kind == OFFSETS)
+            || (is_minute && **kind == MINUTES)
     });
     let words = kinds.flat_map(|kind| kind.iter()).copied();
     words.filter(|other| *other != word).collect()

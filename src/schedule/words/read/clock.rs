@@ -4,9 +4,10 @@ use jiff::civil::Time;
 
 use super::super::Why;
 use super::super::number;
-use super::super::said::{Clock, Form, Part, Said};
-use super::super::token::Kind;
+use super::super::said::{Clock, Day, Form, Part, Said, Which};
+use super::super::token::{Kind, Token};
 use super::length::unit;
+use super::week::part_of_many_days;
 use super::{Reader, Tried, shows_24_hours};
 
 /// What was written of a time of day, before it is known whether the clock shows it.
@@ -45,27 +46,40 @@ impl<'a> Reader<'a> {
                 };
                 clocks.push(next);
             }
-            // Beside 17, 9 is an hour of the same clock; beside 5pm, nobody can tell.
-            let (has_halves, is_24) = (r.has_halves(&clocks), shows_24_hours(&clocks));
-            for clock in &mut clocks {
-                match &mut clock.form {
-                    Form::Twelve { is_beside, .. } if has_halves => *is_beside = true,
-                    Form::Twelve { .. } if is_24 => clock.form = Form::Sure,
-                    _ => {}
-                }
-            }
+            r.agree(&mut clocks, 0);
             Ok(Some(clocks))
         })
     }
 
-    /// Whether any of the times of day just read was written with `am` or `pm`.
-    fn has_halves(&self, clocks: &[Clock]) -> bool {
-        let read = self.tokens.get(..self.at).unwrap_or_default();
-        clocks.len() > 1 && read.iter().any(|t| matches!(t.text.as_str(), "am" | "pm"))
+    /// Times of day that stand together, from the token `first` on, are of one clock: beside 17, 9 is
+    /// one of the 24 hours; beside 5pm, nobody can tell.
+    pub(super) fn agree(&self, clocks: &mut [Clock], first: usize) {
+        let read = self.tokens.get(first..self.at).unwrap_or_default();
+        let is_half = |token: &Token| matches!(token.text.as_str(), "am" | "pm");
+        let (has_halves, is_24) = (read.iter().any(is_half), shows_24_hours(clocks));
+        for clock in clocks.iter_mut().filter(|_| read.len() > 1) {
+            match &mut clock.form {
+                Form::Twelve { is_beside, .. } if has_halves => *is_beside = true,
+                Form::Twelve { .. } if is_24 => clock.form = Form::Sure,
+                _ => {}
+            }
+        }
     }
 
     /// A part of the day, and whether it is today's.
     pub(super) fn part_of_day(&mut self, said: &Said) -> Option<(Part, bool)> {
+        if let Some(part) = part_of_many_days(self.peek()) {
+            let are_many = said.repeat.is_some()
+                || matches!(
+                    &said.day,
+                    Some(Day::Week {
+                        which: Which::All,
+                        ..
+                    })
+                );
+            self.at += usize::from(are_many);
+            return are_many.then_some((part, false));
+        }
         for (words, part, is_today) in [
             (&["in", "the", "morning"] as &[&str], Part::Morning, false),
             (&["in", "the", "afternoon"], Part::Afternoon, false),
@@ -89,7 +103,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A time of day. `is_at` says that figures alone are an hour.
-    fn clock(&mut self, is_at: bool) -> Tried<Clock> {
+    pub(super) fn clock(&mut self, is_at: bool) -> Tried<Clock> {
         let after_t = std::mem::take(&mut self.is_after_t);
         if self.eat_all(&["12", "noon"]) || self.eat_any(&["noon", "midday"]) {
             return Ok(Some(Clock::hour(12)));
@@ -278,7 +292,7 @@ impl<'a> Reader<'a> {
         let is_other = number::month(next).is_some()
             || (unit(next).is_some() && !next.is_empty())
             || matches!(next, "st" | "nd" | "rd" | "th" | "of")
-            || (self.is_joined() && next == "-" && !after_t);
+            || (self.is_joined() && next == "-" && !after_t && !self.is_in_window);
         (!is_other).then_some(())
     }
 

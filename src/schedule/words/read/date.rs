@@ -1,14 +1,64 @@
 //! Dates: `2027-01-05`, 5 January 2027, and which month a day is of.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::super::Why;
 use super::super::number;
-use super::super::said::{Day, MonthDay, Of, Repeat};
+use super::super::said::{Day, MonthDay, Of, Repeat, Said};
 use super::super::token::Kind;
 use super::{Reader, Tried};
 
 impl<'a> Reader<'a> {
+    /// Seconds or milliseconds since 1970, from 2001 to 2286. Seconds may have a fraction.
+    pub(super) fn epoch(&mut self) -> Option<Timestamp> {
+        let before = self.at;
+        self.eat_any(&["at", "@"]);
+        let figures = self.figures().unwrap_or_default();
+        let number: i64 = figures.parse().unwrap_or_default();
+        let mut fraction = "";
+        if figures.len() == 10 && self.is_joined_by(".") {
+            self.at += 1;
+            fraction = self.figures().unwrap_or_default();
+        }
+        // The database holds microseconds.
+        let micros: String = fraction.chars().chain("000000".chars()).take(6).collect();
+        let micros = i64::from(micros.parse::<i32>().unwrap_or_default());
+        let at = match figures.len() {
+            10 => Timestamp::from_microsecond(number * 1_000_000 + micros).ok(),
+            13 => Timestamp::from_millisecond(number).ok(),
+            _ => None,
+        };
+        let is_whole = at.is_some() && !self.is_joined();
+        if !is_whole {
+            self.at = before;
+        }
+        at.filter(|_| is_whole)
+    }
+
+    /// The day with a year that comes after the time of day, as `date` and `ctime` write it:
+    /// "Thu Dec 3 08:00:00 UTC 2026".
+    pub(super) fn late_year(&mut self, said: &Said) -> Option<Day> {
+        let Some(Day::Month { days, of }) = &said.day else {
+            return None;
+        };
+        let Of::Months(months, None) = of else {
+            return None;
+        };
+        let is_due = !said.clocks.is_empty() && said.weekday.is_some() && self.peek().len() == 4;
+        let before = self.at;
+        let year = if is_due { self.figures() } else { None };
+        let is_last = self.at == self.tokens.len();
+        let Some(year) = year.and_then(|year| year.parse().ok()).filter(|_| is_last) else {
+            self.at = before;
+            return None;
+        };
+        Some(Day::Month {
+            days: days.clone(),
+            of: Of::Months(months.clone(), Some(year)),
+        })
+    }
+
     /// A date in figures.
     pub(super) fn date_in_figures(&mut self) -> Tried<Day> {
         self.attempt(|r| {
@@ -93,14 +143,36 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// `5-Jan-2027`.
+    pub(super) fn dashed_date(&mut self) -> Tried<Day> {
+        self.attempt(|r| {
+            let day = r.figures().filter(|figures| figures.len() <= 2);
+            let Some(day) = day.and_then(|day| day.parse().ok()) else {
+                return Ok(None);
+            };
+            let dash = |r: &mut Self| r.is_joined() && r.eat("-") && r.is_joined();
+            let month = if dash(r) { r.month() } else { None };
+            let Some(month) = month.filter(|_| (1..=31).contains(&day)) else {
+                return Ok(None);
+            };
+            let year = if dash(r) { r.figures() } else { None };
+            let Some(year) = year else {
+                return Ok(None);
+            };
+            let year = year.parse().ok().filter(|_| year.len() == 4);
+            let year = year.ok_or(Why::ShortYear)?;
+            let days = vec![MonthDay::Number(day)];
+            let of = Of::Months(vec![month], Some(year));
+            Ok(Some(Day::Month { days, of }))
+        })
+    }
+
     /// One or two figures that are no time of day.
     fn day_number(&mut self) -> Option<i8> {
         let before = self.at;
         let figures = self.figures()?;
         let number = figures.parse().ok().filter(|n| (1..=39).contains(n));
-        let is_clock = matches!(self.peek(), "am" | "pm")
-            || (self.is_joined() && matches!(self.peek(), ":" | "h" | "." | "-" | "/"));
-        let number = number.filter(|_| figures.len() <= 2 && !is_clock);
+        let number = number.filter(|_| figures.len() <= 2 && !self.goes_on());
         if number.is_none() {
             self.at = before;
         }

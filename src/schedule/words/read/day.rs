@@ -1,27 +1,10 @@
-//! Days: tomorrow, Friday, the 3rd, the first Monday of the month.
-
-use jiff::civil::Weekday;
+//! Days: tomorrow, the 3rd, the first Monday of the month.
 
 use super::super::Why;
 use super::super::number;
-use super::super::said::{Day, MonthDay, Nth, Of, Repeat, Which};
+use super::super::said::{Day, MonthDay, Nth, Of, Repeat};
+use super::week::WORKDAY;
 use super::{Reader, Tried};
-
-const WORKDAYS: [Weekday; 5] = [
-    Weekday::Monday,
-    Weekday::Tuesday,
-    Weekday::Wednesday,
-    Weekday::Thursday,
-    Weekday::Friday,
-];
-
-/// Words that stand for Monday to Friday, in singular and plural.
-const WORKDAY: [(&[&str], &[&str]); 4] = [
-    (&["weekday"], &["weekdays"]),
-    (&["workday"], &["workdays"]),
-    (&["business", "day"], &["business", "days"]),
-    (&["working", "day"], &["working", "days"]),
-];
 
 impl Reader<'_> {
     /// A day or several. `repeat` is what has been said of how often.
@@ -35,8 +18,14 @@ impl Reader<'_> {
             if let Some(date) = r.date_in_figures()? {
                 return Ok(Some(date));
             }
+            if let Some(date) = r.dashed_date()? {
+                return Ok(Some(date));
+            }
             if let Some(end) = r.attempt(|r| r.end_of_month(repeat))? {
                 return Ok(Some(end));
+            }
+            if let Some(start) = r.attempt(|r| r.start_of_month(repeat))? {
+                return Ok(Some(start));
             }
             if is_at {
                 return Ok(None);
@@ -56,6 +45,7 @@ impl Reader<'_> {
             (&["today"] as &[&str], 0),
             (&["tomorrow"], 1),
             (&["tmrw"], 1),
+            (&["tmr"], 1),
             (&["the", "day", "after", "tomorrow"], 2),
             (&["day", "after", "tomorrow"], 2),
         ] {
@@ -64,114 +54,6 @@ impl Reader<'_> {
             }
         }
         None
-    }
-
-    /// Days of the week, by name or as weekdays and weekends.
-    fn days_of_week(&mut self, repeat: Option<Repeat>) -> Tried<Day> {
-        if let Some(day) = self.day_next_week()? {
-            return Ok(Some(day));
-        }
-        let is_each = repeat == Some(Repeat::Each);
-        for (single, several) in WORKDAY {
-            if self.eat_all(several) || (is_each && self.eat_all(single)) {
-                let (days, which) = (WORKDAYS.to_vec(), Which::All);
-                return Ok(Some(Day::Week { days, which }));
-            }
-        }
-        if self.eat("weekends") || (is_each && self.eat("weekend")) {
-            let (days, which) = (vec![Weekday::Saturday, Weekday::Sunday], Which::All);
-            return Ok(Some(Day::Week { days, which }));
-        }
-        let before = self.at;
-        let which = match self.peek() {
-            "next" => Which::Next,
-            _ => Which::Coming,
-        };
-        if which == Which::Next || self.peek() == "this" {
-            self.at += 1;
-        }
-        if which == Which::Coming {
-            self.eat("coming");
-        }
-        let is_plain = self.at == before;
-        let Some((first, mut is_many)) = self.weekday() else {
-            return Ok(None);
-        };
-        if !is_plain && is_many {
-            return Ok(None);
-        }
-        if is_plain && let Some(days) = self.rest_of_range(first) {
-            let which = Which::All;
-            return Ok(Some(Day::Week { days, which }));
-        }
-        let mut days = vec![first];
-        while is_plain && let Some((day, of_many)) = self.next_of_list(Self::weekday) {
-            if days.contains(&day) {
-                return Err(Why::Twice("day of the week"));
-            }
-            days.push(day);
-            is_many |= of_many;
-        }
-        if is_plain && days.len() == 1 && self.eat_all(&["next", "week"]) {
-            let which = Which::NextWeek;
-            return Ok(Some(Day::Week { days, which }));
-        }
-        let which = if is_many { Which::All } else { which };
-        Ok(Some(Day::Week { days, which }))
-    }
-
-    /// "Next week on Friday".
-    fn day_next_week(&mut self) -> Tried<Day> {
-        self.attempt(|r| {
-            if !r.eat_all(&["next", "week"]) {
-                return Ok(None);
-            }
-            r.eat("on");
-            Ok(r.weekday().filter(|(_, is_many)| !is_many).map(|(day, _)| {
-                let (days, which) = (vec![day], Which::NextWeek);
-                Day::Week { days, which }
-            }))
-        })
-    }
-
-    /// A day of the week, and whether all of that name are meant.
-    fn weekday(&mut self) -> Option<(Weekday, bool)> {
-        let found = number::weekday(self.peek())?;
-        self.at += 1;
-        self.eat_dot();
-        Some(found)
-    }
-
-    /// The days from `first` to the one after a dash or "to".
-    fn rest_of_range(&mut self, first: Weekday) -> Option<Vec<Weekday>> {
-        let before = self.at;
-        let last = match self.eat_any(&["-", "to", "through", "thru"]) {
-            true => self.weekday().map(|(day, _)| day),
-            false => None,
-        };
-        let Some(last) = last.filter(|last| *last != first) else {
-            self.at = before;
-            return None;
-        };
-        let mut days = vec![first];
-        let mut day = first;
-        while day != last {
-            day = day.next();
-            days.push(day);
-        }
-        Some(days)
-    }
-
-    /// What comes after a comma or "and" in a list.
-    fn next_of_list<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        let before = self.at;
-        let comma = self.eat(",");
-        let and = self.eat_any(&["and", "&"]);
-        let found = if comma || and { read(self) } else { None };
-        if found.is_none() {
-            self.at = before;
-        }
-        found
     }
 
     /// "End of month", "the end of January".
@@ -183,6 +65,19 @@ impl Reader<'_> {
         }
         self.eat("the");
         if !self.eat_all(&["end", "of"]) {
+            return Ok(None);
+        }
+        Ok(self.month_of(repeat)?.map(|of| match of {
+            Of::TheMonth => Day::Month { days, of: Of::This },
+            of => Day::Month { days, of },
+        }))
+    }
+
+    /// "The start of every month", "the beginning of January".
+    fn start_of_month(&mut self, repeat: Option<Repeat>) -> Tried<Day> {
+        let days = vec![MonthDay::Number(1)];
+        self.eat("the");
+        if !self.eat_any(&["start", "beginning"]) || !self.eat("of") {
             return Ok(None);
         }
         Ok(self.month_of(repeat)?.map(|of| match of {
@@ -267,11 +162,14 @@ impl Reader<'_> {
             self.at = before;
             return None;
         }
+        if let Some(number) = self.day_by_number() {
+            return Some(MonthDay::Number(number));
+        }
         let number = self.ordinal()?;
         if number == 1 && workday(self) {
             return Some(MonthDay::FirstWorkday);
         }
-        if number == 1 {
+        if number == 1 || self.peek_at(1) == "of" {
             self.eat("day");
         }
         let is_other = number::weekday(self.peek()).is_some();
@@ -279,6 +177,21 @@ impl Reader<'_> {
             self.at = before;
         }
         (!is_other).then_some(MonthDay::Number(number))
+    }
+
+    /// "Day 15".
+    fn day_by_number(&mut self) -> Option<i8> {
+        let before = self.at;
+        let figures = match self.eat("day") {
+            true => self.figures(),
+            false => None,
+        };
+        let number = figures.and_then(|figures| figures.parse().ok());
+        let number = number.filter(|n| (1..=31).contains(n) && !self.goes_on());
+        if number.is_none() {
+            self.at = before;
+        }
+        number
     }
 
     /// "First and third Monday of the month".

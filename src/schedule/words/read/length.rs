@@ -2,7 +2,7 @@
 
 use super::super::Why;
 use super::super::number;
-use super::super::said::Length;
+use super::super::said::{Day, Length, Which};
 use super::super::token::Kind;
 use super::{Reader, Tried};
 
@@ -72,11 +72,30 @@ impl Reader<'_> {
             let Some(length) = r.length()? else {
                 return Ok(None);
             };
-            let after = r.eat_all(&["from", "now"]);
+            let after = r.eat_all(&["from", "now"]) || (!before && r.eat_any(&["later", "hence"]));
             if before && !after {
                 r.eat("time");
             }
             Ok((before || after || is_iso).then_some(length))
+        })
+    }
+
+    /// So many days or months after another day: "a week from Friday", "2 days after tomorrow".
+    pub(super) fn day_after(&mut self) -> Tried<Day> {
+        self.attempt(|r| {
+            r.eat("in");
+            let Some(length) = r.length()? else {
+                return Ok(None);
+            };
+            if length.seconds != 0 || !r.eat_any(&["from", "after"]) {
+                return Ok(None);
+            }
+            let day = r.day(None)?.filter(|day| match day {
+                Day::Relative(_) | Day::On(_) | Day::Month { .. } => true,
+                Day::Week { days, which } => days.len() == 1 && *which == Which::Coming,
+                Day::Nths { .. } | Day::Slashed { .. } | Day::After(..) => false,
+            });
+            Ok(day.map(|day| Day::After(length, Box::new(day))))
         })
     }
 
@@ -160,7 +179,10 @@ impl Reader<'_> {
             (&["a", "quarter", "of", "an"], 250),
             (&["quarter", "of", "an"], 250),
             (&["three", "quarters", "of", "an"], 750),
+            (&["a", "quarter"], 250),
+            (&["quarter"], 250),
             (&["a", "couple", "of"], 2_000),
+            (&["couple", "of"], 2_000),
             (&["a", "half"], 500),
             (&["half"], 500),
             (&["an"], 1_000),

@@ -1,19 +1,30 @@
 //! How often: every, daily, hourly.
 
-use super::super::Why;
 use super::super::number;
 use super::super::said::{Length, Part, Repeat};
 use super::length::{Unit, unit};
+use super::week::part_of_many_days;
 use super::{Reader, Tried};
 
 impl Reader<'_> {
     /// How often something happens, perhaps with the part of the day that is in the same words:
     /// "every morning".
-    pub(super) fn repeat(&mut self) -> Tried<(Repeat, Option<Part>)> {
+    /// `has_days` says that days are named already, on which "mornings" may be.
+    pub(super) fn repeat(&mut self, has_days: bool) -> Tried<(Repeat, Option<Part>)> {
         self.attempt(|r| {
             let plain = |repeat| Ok(Some((repeat, None)));
-            if r.eat_all(&["hourly", "on", "the", "hour"]) || r.eat("hourly") {
+            let before = r.at;
+            r.eat_all(&["in", "the"]);
+            if let Some(part) = part_of_many_days(r.peek()).filter(|_| !has_days) {
+                r.at += 1;
+                return Ok(Some((Repeat::Daily, Some(part))));
+            }
+            r.at = before;
+            if r.eat("hourly") {
                 return plain(Repeat::Hourly);
+            }
+            if r.eat_all(&["half", "-", "hourly"]) || r.eat_all(&["half", "hourly"]) {
+                return plain(Repeat::Step(seconds(1_800)));
             }
             if r.peek() == "@" && r.peek_at(1) == "every" {
                 r.at += 1;
@@ -55,8 +66,13 @@ impl Reader<'_> {
             self.at += 1;
             return Ok(Some((Repeat::Daily, part)));
         }
-        if self.eat_all(&["hour", "on", "the", "hour"]) {
-            return Ok(Some((Repeat::Hourly, None)));
+        for (words, length) in [
+            (&["hour", "and", "a", "half"] as &[&str], 5_400),
+            (&["half", "-", "hour"], 1_800),
+        ] {
+            if self.eat_all(words) {
+                return Ok(Some((Repeat::Step(seconds(length)), None)));
+            }
         }
         if self.eat_all(&["day", "of", "the", "week"]) {
             return Ok(Some((Repeat::Daily, None)));
@@ -108,7 +124,8 @@ impl Reader<'_> {
                     Unit::Hour => Some(Repeat::Step(seconds(n * 3_600))),
                     Unit::Day => Some(Repeat::Step(days(n))),
                     Unit::Week => Some(Repeat::Step(days(n * 7))),
-                    Unit::Month | Unit::Year => return Err(Why::Months),
+                    Unit::Month => Some(Repeat::Step(months(n))),
+                    Unit::Year => Some(Repeat::Step(months(n * 12))),
                 });
             }
             // The day of the week itself is a part of the phrase for itself.
@@ -120,6 +137,13 @@ impl Reader<'_> {
                 (true, false) => Some(Repeat::Nth(n)),
             })
         })
+    }
+}
+
+fn months(months: i64) -> Length {
+    Length {
+        months,
+        ..Length::default()
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 use super::super::here::{Here, shown};
 use super::super::once::{self, at_clock};
 use super::super::refusal::Doubt;
-use super::super::said::{Clock, Day, Length, Place, Repeat, Said, Which};
+use super::super::said::{Clock, Day, Length, MonthDay, Of, Place, Repeat, Said, Which};
 use super::super::{Recurrence, Rule, Why, phrase};
 use super::times::times;
 use crate::schedule::Zone;
@@ -23,6 +23,9 @@ pub(super) fn interval(
     here: &Zone,
     place: Option<&Zone>,
 ) -> Result<Recurrence, Doubt> {
+    if length.months != 0 {
+        return Err(months(said, length, now, here));
+    }
     let (every, words) = written(length)?;
     let zone = place.cloned();
     let has_time = said.day.is_some() || !said.clocks.is_empty() || said.part.is_some();
@@ -142,16 +145,55 @@ fn first(said: &Said, length: Length, now: Timestamp, here: &Zone) -> Result<Tim
     Err(Why::TooFar.into())
 }
 
+/// The doubt about "every 3 months": of which ones? Each year has them in the same places.
+fn months(said: &Said, length: Length, now: Timestamp, here: &Zone) -> Doubt {
+    let step = match i8::try_from(length.months) {
+        Ok(step) if step > 1 && 12 % step == 0 && (length.days, length.seconds) == (0, 0) => step,
+        _ => return Why::Months.into(),
+    };
+    let of = |months| Of::Months(months, None);
+    let in_months = |months| match &said.day {
+        None => Some(Day::Month {
+            days: vec![MonthDay::Number(1)],
+            of: of(months),
+        }),
+        Some(Day::Month {
+            days,
+            of: Of::Unsaid,
+        }) => Some(Day::Month {
+            days: days.clone(),
+            of: of(months),
+        }),
+        Some(Day::Nths {
+            nths,
+            weekday,
+            of: Of::Unsaid,
+        }) => Some(Day::Nths {
+            nths: nths.clone(),
+            weekday: *weekday,
+            of: of(months),
+        }),
+        _ => None,
+    };
+    let this = here.wall(now).month();
+    let readings = (1..=step).filter_map(|ahead| {
+        let first = (this + ahead - 1) % 12 + 1;
+        let mut months: Vec<i8> = (0..12 / step)
+            .map(|n| (first + n * step - 1) % 12 + 1)
+            .collect();
+        months.sort_unstable();
+        Some(Said {
+            repeat: Some(Repeat::Each),
+            day: Some(in_months(months)?),
+            ..said.clone()
+        })
+    });
+    Doubt::new(Why::Months, readings.collect())
+}
+
 /// An interval as it is written, and in words.
 fn written(length: Length) -> Result<(String, String), Doubt> {
-    let Length {
-        months,
-        days,
-        seconds,
-    } = length;
-    if months != 0 {
-        return Err(Why::Months.into());
-    }
+    let Length { days, seconds, .. } = length;
     if days != 0 && seconds != 0 {
         let seconds = days.saturating_mul(DAY).saturating_add(seconds);
         let length = Length {

@@ -6,10 +6,14 @@ use super::super::refusal::Doubt;
 use super::super::said::{Day, Days, MonthDay, Nth, Of, Repeat, Said, Which};
 use super::super::{Recurrence, Rule, Why, phrase};
 use super::times::times;
+use crate::limits;
 use crate::schedule::Zone;
 
+/// So many numbers in a row are still a list in a pattern.
+const LONGEST_LIST: usize = 4;
+
 /// The days of a phrase that repeats by the calendar.
-fn days(said: &Said) -> Result<Days, Doubt> {
+pub(super) fn days(said: &Said) -> Result<Days, Doubt> {
     let months = |of: &Of| -> Option<Vec<i8>> {
         let is_monthly = matches!(said.repeat, Some(Repeat::Monthly | Repeat::Each));
         match (of, said.repeat) {
@@ -32,7 +36,10 @@ fn days(said: &Said) -> Result<Days, Doubt> {
             let fits = matches!(
                 (repeat, which),
                 (Some(Repeat::Weekly | Repeat::Each), Which::Coming)
-                    | (None | Some(Repeat::Weekly | Repeat::Each), Which::All)
+                    | (
+                        None | Some(Repeat::Daily | Repeat::Weekly | Repeat::Each),
+                        Which::All
+                    )
             );
             let mut days = days.clone();
             days.sort_by_key(|day| day.to_monday_zero_offset());
@@ -73,7 +80,9 @@ fn days(said: &Said) -> Result<Days, Doubt> {
             nths.sort_unstable();
             Ok(Days::Nths(nths, *weekday, months))
         }
-        (Some(Day::Slashed { .. } | Day::On(_) | Day::Relative(_)), _) => Err(unfit()),
+        (Some(Day::Slashed { .. } | Day::On(_) | Day::Relative(_) | Day::After(..)), _) => {
+            Err(unfit())
+        }
     }
 }
 
@@ -84,30 +93,57 @@ pub(super) fn pattern(said: &Said, place: Option<Zone>) -> Result<Recurrence, Do
     {
         return Err(without_day(said));
     }
-    let days = days(said)?;
-    let times = times(said)?;
+    at_times(&days(said)?, &times(said)?, place)
+}
+
+/// The patterns of times of day on some days.
+pub(super) fn at_times(
+    days: &Days,
+    times: &[Time],
+    place: Option<Zone>,
+) -> Result<Recurrence, Doubt> {
+    let words = format!("{} {}", phrase::days(days), phrase::times(times));
+    let words = phrase::in_zone(words, place.as_ref());
+    let rule = Rule::Cron(patterns(days, times)?);
+    Ok(Recurrence::new(rule, place, words))
+}
+
+/// The patterns that have some times of day on some days.
+pub(super) fn patterns(days: &Days, times: &[Time]) -> Result<Vec<String>, Doubt> {
     if times
         .iter()
         .any(|t| t.second() != 0 || t.subsec_nanosecond() != 0)
     {
         return Err(Why::Seconds.into());
     }
-    let (day, month, weekday) = fields(&days);
-    let patterns = hours_with_minutes(&times).into_iter();
+    let patterns = hours_with_minutes(times).into_iter();
     let patterns = patterns.map(|(hours, minutes)| {
-        let [minutes, hours] = [minutes, hours].map(|numbers| {
-            let numbers: Vec<String> = numbers.iter().map(i8::to_string).collect();
-            numbers.join(",")
-        });
-        format!("{minutes} {hours} {day} {month} {weekday}")
+        let [minutes, hours] = [minutes, hours].map(|numbers| numbered(&numbers));
+        pattern_of(&minutes, &hours, days)
     });
-    let words = format!("{} {}", phrase::days(&days), phrase::times(&times));
-    let words = phrase::in_zone(words, place.as_ref());
-    Ok(Recurrence::new(
-        Rule::Cron(patterns.collect()),
-        place,
-        words,
-    ))
+    let patterns: Vec<String> = patterns.collect();
+    match patterns.len() <= limits::PATTERNS {
+        true => Ok(patterns),
+        false => Err(Why::TooMany.into()),
+    }
+}
+
+/// The pattern with these fields of minutes and hours.
+pub(super) fn pattern_of(minutes: &str, hours: &str, days: &Days) -> String {
+    let (day, month, weekday) = fields(days);
+    format!("{minutes} {hours} {day} {month} {weekday}")
+}
+
+/// Numbers as a field. Many in a row are a range.
+pub(super) fn numbered(numbers: &[i8]) -> String {
+    if let [first, .., last] = numbers
+        && numbers.len() > LONGEST_LIST
+        && i8::try_from(numbers.len()) == Ok(last - first + 1)
+    {
+        return format!("{first}-{last}");
+    }
+    let numbers: Vec<String> = numbers.iter().map(i8::to_string).collect();
+    numbers.join(",")
 }
 
 /// Times of day as hours with their minutes: those that have the same hours are one pattern.
