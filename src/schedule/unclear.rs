@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::asked::Given;
+use super::asked::{Asked, Given};
 use super::words::{self, NotUnderstood, Rule, Why};
 use super::{LeftOut, Zone, corrections, shown};
 use crate::error::{Code, Error, Example, field, fields, message};
@@ -25,7 +25,10 @@ pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>)
             is_once(phrase, &refusal.readings, given)
         }
         Why::Ambiguous(_) => refused(refusal, given),
-        Why::NoTime | Why::NoDay | Why::Vague if !refusal.readings.is_empty() => {
+        // "daily" in place of a pattern is `@daily`, and may be anything where any time will do.
+        Why::NoTime | Why::NoDay | Why::Vague
+            if given.asked == Asked::AsAny && !refusal.readings.is_empty() =>
+        {
             refused(refusal, given)
         }
         _ if error.correction().is_some() => error,
