@@ -90,8 +90,11 @@ pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) 
         return None;
     }
     let most = most_slips(text);
+    let length = text.chars().count();
     let mut near: Vec<(usize, &str)> = names
         .into_iter()
+        // Texts whose lengths differ by more are farther apart than that, and not worth comparing.
+        .filter(|name| name.chars().count().abs_diff(length) <= most)
         .map(|name| (strsim::osa_distance(&name.to_ascii_lowercase(), text), name))
         .filter(|(distance, _)| *distance <= most)
         .collect();
