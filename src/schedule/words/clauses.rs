@@ -78,6 +78,8 @@ fn clause_of(tokens: &[Token]) -> Option<Said> {
     let has_times = !said.clocks.is_empty()
         || said.part.is_some()
         || said.repeat == Some(Repeat::Hourly)
+        || said.within.is_some()
+        || said.window.is_some()
         || is_last_day(&said);
     (has_days && has_times).then_some(said)
 }

@@ -195,6 +195,8 @@ pub(super) struct Window {
     pub to: Clock,
     /// Whether its end belongs to it for sure.
     pub is_through: bool,
+    /// Whether that was said by a word of its own, so that something must happen then.
+    pub is_inclusive: bool,
 }
 
 /// How surely a time of day is one of the 24 hours.

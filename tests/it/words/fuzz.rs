@@ -72,13 +72,15 @@ const KINDS: &[&[&str]] = &[
         "hourly",
         "annually",
         "fortnightly",
+        "everyday",
+        "nightly",
     ],
     &[
         "second", "seconds", "minute", "minutes", "hour", "hours", "hrs", "mins", "min", "min.",
         "hr", "secs", "day", "days", "week", "weeks", "month", "months", "year", "m", "h",
     ],
     &[
-        "1", "2", "3", "5", "8", "9", "12", "15", "17", "20", "two", "nine", "twelve", "1.5",
+        "1", "2", "3", "5", "8", "9", "12", "15", "17", "20", "one", "two", "nine", "twelve", "1.5",
     ],
     &[
         "1st", "2nd", "3rd", "15th", "31st", "first", "third", "last", "other",

@@ -72,7 +72,9 @@ impl Reader<'_> {
             let Some(length) = r.length()? else {
                 return Ok(None);
             };
-            let after = r.eat_all(&["from", "now"]) || (!before && r.eat_any(&["later", "hence"]));
+            let may_be_later = !before && !is_iso;
+            let after =
+                r.eat_all(&["from", "now"]) || (may_be_later && r.eat_any(&["later", "hence"]));
             if before && !after {
                 r.eat("time");
             }

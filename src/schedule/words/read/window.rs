@@ -28,14 +28,15 @@ impl Reader<'_> {
             let Some(to) = to.filter(|_| !r.goes_on()) else {
                 return Ok(None);
             };
-            let is_through = is_through || r.eat("inclusive");
+            let is_inclusive = !is_through && r.eat("inclusive");
             let mut ends = [from, to];
             r.agree(&mut ends, first);
             let [from, to] = ends;
             Ok(Some(Window {
                 from,
                 to,
-                is_through,
+                is_through: is_through || is_inclusive,
+                is_inclusive,
             }))
         })
     }

@@ -36,10 +36,11 @@ pub(super) fn days(said: &Said) -> Result<Days, Doubt> {
             let fits = matches!(
                 (repeat, which),
                 (Some(Repeat::Weekly | Repeat::Each), Which::Coming)
-                    | (
-                        None | Some(Repeat::Daily | Repeat::Weekly | Repeat::Each),
-                        Which::All
-                    )
+                    | (None | Some(Repeat::Weekly | Repeat::Each), Which::All)
+            ) || matches!(
+                // "Every day, Monday to Friday."
+                (repeat, which, days.as_slice()),
+                (Some(Repeat::Daily), Which::All, [_, _, ..])
             );
             let mut days = days.clone();
             days.sort_by_key(|day| day.to_monday_zero_offset());

@@ -113,6 +113,7 @@ fn whole_day(said: &Said, length: Length) -> Doubt {
         from: Clock::sure(Time::midnight()),
         to: Clock::sure(time(last)),
         is_through: true,
+        is_inclusive: false,
     };
     let window = Some(window);
     let reading = match length == HOUR && said.within.is_none() {
@@ -146,13 +147,20 @@ fn in_window(
     let step = length.seconds / 60;
     let (first, last) = ends(said, window)?;
     let count = (last - first) / step;
+    if count == 0 {
+        return Err(Why::Unfit("that interval", "a shorter part of the day").into());
+    }
     let end = first + count * step;
+    if end != last && window.is_inclusive {
+        let nothing = "an end at which nothing happens";
+        return Err(Why::Unfit("\"inclusive\"", nothing).into());
+    }
     // Each day has a midnight at its end; that of a Friday is on Saturday.
     let can_end = end < DAY || *days == Days::All;
     if last > DAY && !can_end || end == DAY && window.is_through && !can_end {
         return Err(Why::Unfit("a part of the day that ends after midnight", "some days").into());
     }
-    if end == last && count > 0 && !window.is_through {
+    if end == last && !window.is_through {
         let through = |minute| {
             let ends = [first, minute].map(|minute| Clock::sure(time(minute)));
             with_window(said, ends, true)
@@ -238,6 +246,7 @@ fn with_window(said: &Said, [from, to]: [Clock; 2], is_through: bool) -> Said {
             from,
             to,
             is_through,
+            is_inclusive: false,
         }),
         ..said.clone()
     }
