@@ -60,6 +60,8 @@ const KINDS: &[&[&str]] = &[
         "cet",
         "et",
         "gmt+2",
+        "utc+2",
+        "utc-5",
         "[cet]",
     ],
     &[
