@@ -48,22 +48,7 @@ const KINDS: &[&[&str]] = &[
     CLOCKS,
     OFFSETS,
     &["today", "tomorrow"],
-    &[
-        "utc",
-        "europe/berlin",
-        "asia/tokyo",
-        "america/new_york",
-        "pst",
-        "est",
-        "jst",
-        "cst",
-        "cet",
-        "et",
-        "gmt+2",
-        "utc+2",
-        "utc-5",
-        "[cet]",
-    ],
+    PLACES,
     &[
         "every",
         "each",
@@ -107,6 +92,29 @@ const CLOCKS: &[&str] = &[
 
 /// Minutes past the hour.
 const MINUTES: &[&str] = &[":00", ":15", ":45"];
+
+/// Places.
+const PLACES: &[&str] = &[
+    "utc",
+    "gmt",
+    "z",
+    "europe/berlin",
+    "asia/tokyo",
+    "america/new_york",
+    "pst",
+    "est",
+    "jst",
+    "cst",
+    "cet",
+    "et",
+    "pt",
+    "eastern",
+    "pacific",
+    "gmt+2",
+    "utc+2",
+    "utc-5",
+    "[cet]",
+];
 
 /// Offsets from UTC.
 const OFFSETS: &[&str] = &["+01:00", "-08:00", "+0530"];
@@ -217,7 +225,11 @@ fn plain(word: &str) -> String {
     };
     let word: String = word.to_lowercase().chars().map(wide).collect();
     let word = word.replace("a.m.", "am").replace("p.m.", "pm");
-    word.trim_matches([',', '.', '!', '“', '”', '@']).to_owned()
+    let word = word.trim_matches([',', '.', '!', '“', '”', '@']);
+    let inner = [('(', ')'), ('[', ']')]
+        .into_iter()
+        .find_map(|(open, close)| word.strip_prefix(open)?.strip_suffix(close));
+    inner.unwrap_or(word).to_owned()
 }
 
 /// Words of the same kind.
@@ -227,11 +239,13 @@ fn others_like(word: &str) -> Vec<&'static str> {
     let is_clock = begins && (word.contains(':') || word.ends_with(['m', 'h']));
     let is_offset = word.starts_with(['+', '-']) && word.ends_with(is_figure);
     let is_minute = word.starts_with(':');
+    let is_place = word.contains('/') && !begins;
     let kinds = KINDS.iter().filter(|kind| {
         kind.contains(&word)
             || (is_clock && **kind == CLOCKS)
             || (is_offset && **kind == OFFSETS)
             || (is_minute && **kind == MINUTES)
+            || (is_place && **kind == PLACES)
     });
     let words = kinds.flat_map(|kind| kind.iter()).copied();
     words.filter(|other| *other != word).collect()
