@@ -19,6 +19,12 @@ pub(crate) fn interval(text: &str) -> Option<String> {
     Some(found.text().to_owned())
 }
 
+/// Whether a lower-case text is a repetition, and no length of time.
+pub(super) fn repeats(text: &str) -> bool {
+    let text = text.trim();
+    text.ends_with("ly") || length(text).is_some_and(|(_, is_every)| is_every)
+}
+
 /// What a lower-case text means in our syntax, and whether it began with "every".
 fn length(text: &str) -> Option<(String, bool)> {
     let mut rest = text;

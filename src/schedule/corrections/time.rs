@@ -50,7 +50,7 @@ fn from_now(text: &str, zone: &Zone, now: Timestamp) -> Option<CorrectedTime> {
         .iter()
         .find_map(|before| lower.strip_prefix(before))
         .or_else(|| lower.strip_suffix(" from now"))
-        .filter(|length| !length.trim_start().starts_with("every"))?;
+        .filter(|length| !interval::repeats(length))?;
     let length = interval::interval(length.trim())?;
     let at = match IntervalSpec::parse(&length).ok()?.step() {
         Step::Seconds(seconds) => now.checked_add(SignedDuration::from_secs(seconds)).ok()?,
@@ -319,6 +319,26 @@ mod tests {
             ("2027-02-01 9:00 (UTC+8)", "2027-02-01T09:00:00+08:00"),
         ] {
             assert_eq!(corrected(text).as_deref(), Some(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_repetition_is_not_corrected_to_a_single_time() {
+        for before in ["in ", "after ", "now + ", "+", ""] {
+            let after = if before.is_empty() { " from now" } else { "" };
+            for text in [
+                "every 2 hours",
+                "each 2 hours",
+                "once every 2 hours",
+                "once a day",
+                "once per hour",
+                "@every 2h",
+                "hourly",
+                "fortnightly",
+            ] {
+                let text = format!("{before}{text}{after}");
+                assert_eq!(corrected(&text), None, "{text}");
+            }
         }
     }
 
