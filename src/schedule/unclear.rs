@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Example, field, fields, message};
 /// Words know best what is in doubt. Otherwise `error`, which is about the form, and its correction
 /// come first: `0 9 * *` is no sentence.
 pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>) -> Error {
-    if let Some(error) = OF_ANOTHER_FIELD
+    if let Some(error) = MISPLACED
         .iter()
         .find_map(|other| other.refused(&refusal.why, given))
     {
@@ -46,7 +46,7 @@ fn is_bare(value: &str) -> bool {
 }
 
 /// What people write beside a time, and what has a field of its own.
-struct OfAnotherField {
+struct Misplaced {
     /// The words that begin it.
     words: &'static [&'static str],
     /// What it is, and what to give.
@@ -61,8 +61,8 @@ struct OfAnotherField {
     or: &'static str,
 }
 
-const OF_ANOTHER_FIELD: [OfAnotherField; 3] = [
-    OfAnotherField {
+const MISPLACED: [Misplaced; 3] = [
+    Misplaced {
         words: &["except", "excluding"],
         what: ["what is left out", "dates"],
         name: "except",
@@ -70,7 +70,7 @@ const OF_ANOTHER_FIELD: [OfAnotherField; 3] = [
         is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
         or: "; instead of leaving out days of the week, name the others",
     },
-    OfAnotherField {
+    Misplaced {
         words: &["until", "till", "ending"],
         what: ["where it ends", "it"],
         name: "end_at",
@@ -78,7 +78,7 @@ const OF_ANOTHER_FIELD: [OfAnotherField; 3] = [
         is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
         or: "",
     },
-    OfAnotherField {
+    Misplaced {
         words: &["starting", "beginning", "from"],
         what: ["where it begins", "it"],
         name: "start_at",
@@ -93,7 +93,7 @@ fn is_time(text: &str, given: Given<'_>) -> bool {
     words::understand_time(text, given.now, given.zone).is_ok()
 }
 
-impl OfAnotherField {
+impl Misplaced {
     /// The error for a repetition with something beside it that has a field of its own.
     fn refused(&self, why: &Why, given: Given<'_>) -> Option<Error> {
         let Given {

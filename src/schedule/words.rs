@@ -47,7 +47,7 @@ mod understood;
 
 use jiff::Timestamp;
 
-pub(super) use self::phrase::clauses;
+pub(super) use self::phrase::{MOST_TIMES, at_a_distance, clauses};
 use self::refusal::Doubt;
 pub use self::refusal::{NotUnderstood, Why};
 use self::said::{Day, Of, Repeat, Said, Which};

@@ -3,10 +3,8 @@
 use jiff::civil::Date;
 
 use super::field::Field;
+use crate::schedule::words::MOST_TIMES;
 use crate::schedule::words::number::{MONTHS, WEEKDAYS, ordinal_name, with_ending};
-
-/// At most this many times of day are listed.
-pub(super) const MOST_TIMES: usize = 8;
 
 /// This many numbers in a row are written as a range.
 const RANGE: usize = 3;

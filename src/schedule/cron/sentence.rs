@@ -1,8 +1,10 @@
 //! What several patterns mean together, in plain English.
 
-use super::description::{MOST_TIMES, Pieces, Times, list};
+use jiff::civil::Time;
+
+use super::description::{Pieces, Times, list};
 use super::pattern::Pattern;
-use crate::schedule::words::clauses;
+use crate::schedule::words::{self, MOST_TIMES, clauses};
 
 /// The minutes of a day.
 const DAY: i16 = 1_440;
@@ -26,7 +28,7 @@ pub(super) fn sentence(patterns: &[Pattern]) -> Option<String> {
         let days = first.days();
         let (same, others): (Vec<Pieces>, Vec<Pieces>) =
             rest.into_iter().partition(|pieces| pieces.days() == days);
-        match at_a_distance(&same, &days) {
+        match together(&same, &days) {
             Some(often) => parts.push(Clause::Often(often)),
             None => same.iter().for_each(|pieces| add(&mut parts, pieces)),
         }
@@ -62,7 +64,7 @@ fn add(parts: &mut Vec<Clause>, pieces: &Pieces) {
 
 /// Several patterns of the same days that together fire at one distance: "every 15 minutes from 09:00
 /// through 17:00, every weekday".
-fn at_a_distance(patterns: &[Pieces], days: &str) -> Option<String> {
+fn together(patterns: &[Pieces], days: &str) -> Option<String> {
     let each = patterns.iter().flat_map(Pieces::minutes_of_day);
     let mut times: Vec<i16> = each.collect();
     times.sort_unstable();
@@ -84,14 +86,11 @@ fn at_a_distance(patterns: &[Pieces], days: &str) -> Option<String> {
     let is_one = starts.next().is_none() && (start == 0 || days == "every day");
     times.rotate_left(start);
     let (first, last) = (times.first()?, times.last()?);
-    let every = match (step / 60, step % 60) {
-        (0, 1) => "every minute".to_owned(),
-        (1, 0) => "every hour".to_owned(),
-        (hours, 0) => format!("every {hours} hours"),
-        _ => format!("every {step} minutes"),
+    let clock = |minute: &i16| {
+        let [hour, minute] = [minute / 60, minute % 60].map(|n| i8::try_from(n).unwrap_or(0));
+        Time::new(hour, minute, 0, 0).unwrap_or_default()
     };
-    let clock = |minute: &i16| format!("{:02}:{:02}", minute / 60, minute % 60);
-    let often = format!("{every} from {} through {}", clock(first), clock(last));
+    let often = words::at_a_distance(i64::from(step), [first, last].map(clock));
     is_one.then(|| match days {
         "every day" => often,
         days => format!("{often}, {days}"),

@@ -133,7 +133,7 @@ fn two_todays(said: &Said, now: Timestamp, zone: &Zone, todays: [Date; 2]) -> Re
             let why = Why::Ambiguous("on which date: it is not the same there as here");
             Err(Doubt::new(why, each.to_vec()))
         }
-        // What has passed is not meant, but it may have been today that was.
+        // One of the two has passed, so the other is the reading.
         (Ok(_), Err(doubt)) | (Err(doubt), Ok(_)) if matches!(doubt.why, Why::Past(_)) => {
             let why = Why::Ambiguous("on which date: it is not the same there as here");
             Err(Doubt::new(why, each.to_vec()))

@@ -6,6 +6,9 @@ use super::number::{month_name, ordinal_name, weekday_name, with_ending};
 use super::said::{Days, MonthDay, Nth};
 use crate::schedule::Zone;
 
+/// At most so many times of day are said one by one.
+pub(in crate::schedule) const MOST_TIMES: usize = 8;
+
 /// A wall time: `2027-01-05 09:00`.
 pub(super) fn wall(wall: DateTime) -> String {
     format!("{} {}", wall.date(), time(wall.time()))
@@ -136,19 +139,19 @@ pub(super) fn past_each_hour(minutes: &[i8], of: &Days) -> String {
 }
 
 /// "Every 15 minutes from 09:00 through 17:00, every weekday".
-pub(super) fn within(minutes: i64, [first, last]: [Time; 2], of: &Days) -> String {
+pub(super) fn within(minutes: i64, ends: [Time; 2], of: &Days) -> String {
+    at_a_distance(minutes, ends) + &on(of)
+}
+
+/// "Every 15 minutes from 09:00 through 17:00".
+pub(in crate::schedule) fn at_a_distance(minutes: i64, [first, last]: [Time; 2]) -> String {
     let every = match (minutes / 60, minutes % 60) {
         (0, 1) => "every minute".to_owned(),
         (1, 0) => "every hour".to_owned(),
         (hours, 0) => format!("every {hours} hours"),
         _ => format!("every {minutes} minutes"),
     };
-    format!(
-        "{every} from {} through {}{}",
-        time(first),
-        time(last),
-        on(of)
-    )
+    format!("{every} from {} through {}", time(first), time(last))
 }
 
 /// The days after what happens often on them. Each day goes without saying.

@@ -13,9 +13,6 @@ use crate::schedule::Zone;
 /// The minutes of a day.
 const DAY: i64 = 1_440;
 
-/// At most so many times of day are said one by one.
-const MOST_TIMES: usize = 8;
-
 /// The distance within each day, if a phrase has one. An interval alone has none: it goes on through
 /// the night.
 pub(super) fn length(said: &Said) -> Option<Length> {
@@ -178,7 +175,7 @@ fn in_window(
     let mut times: Vec<Time> = (0..=count).map(|n| time(first + n * step)).collect();
     times.sort_unstable();
     times.dedup();
-    if times.len() <= MOST_TIMES {
+    if times.len() <= phrase::MOST_TIMES {
         return at_times(days, &times, place);
     }
     let words = phrase::within(step, [time(first), time(end)], days);
