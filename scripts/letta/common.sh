@@ -57,6 +57,7 @@ end = time.monotonic() + seconds
 while time.monotonic() < end:
     try:
         ask(url, timeout=5).read()
+        os.kill(pid, 0)
         sys.exit(0)
     except OSError:
         os.kill(pid, 0)
@@ -65,14 +66,29 @@ sys.exit(1)
 PY
 }
 
-# free_ports N: prints N free ports of 127.0.0.1.
+# free_ports N: prints N ports of 127.0.0.1 that are $state's as long as that folder exists, written down in
+# $peers/ports. A port that is only free at the moment could be another server's by the time it is listened at,
+# and whoever asks there would take that server for this one. Systems give ports of this range to nobody else.
 free_ports() {
-  "$VENV/bin/python" - "$1" <<'PY'
-import socket, sys
-sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
-for s in sockets:
-    s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in sockets))
+  "$VENV/bin/python" - "$1" "$state" "$peers/ports" <<'PY'
+import fcntl, itertools, os, random, socket, sys
+count, state, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+
+def is_free(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) != 0
+
+with open(path, "a+") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    file.seek(0)
+    lines = [line.rstrip("\n").split(" ", 1) for line in file]
+    taken = {int(port): owner for port, owner in lines if os.path.isdir(owner)}
+    every = random.sample(range(20_000, 32_768), 12_768)
+    free = (port for port in every if port not in taken and is_free(port))
+    ports = list(itertools.islice(free, count))
+    file.truncate(0)
+    file.writelines(f"{port} {owner}\n" for port, owner in (taken | dict.fromkeys(ports, state)).items())
+print(*ports)
 PY
 }
 
