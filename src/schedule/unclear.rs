@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 
 use super::asked::{Asked, Given};
-use super::words::{self, NotUnderstood, Rule, Why};
+use super::corrections::cron::Correction;
+use super::words::{self, NotUnderstood, Recurrence, Rule, Why};
 use super::{LeftOut, Zone, corrections, shown};
 use crate::error::{Code, Error, Example, field, fields, message};
 
@@ -84,7 +85,7 @@ const MISPLACED: [Misplaced; 3] = [
         name: "start_at",
         is_valid: is_time,
         // An interval may say it.
-        is_why: |why| matches!(why, Why::Unfit("a beginning", _)),
+        is_why: |why| matches!(why, Why::Unfit("a beginning", _) | Why::Unknown(_)),
         or: "",
     },
 ];
@@ -113,7 +114,15 @@ impl Misplaced {
         let (at, word) = found.filter(|_| (self.is_why)(why))?;
         let before = value.get(..at)?.trim().trim_end_matches(',');
         let after = value.get(at + word.len()..)?.trim();
+        // "From 9am to 5pm" are times of day.
+        if matches!(why, Why::Unknown(_)) && word == "from" && !words::begins_with_date(after) {
+            return None;
+        }
         let is_clear = match words::understand_recurrence(before, now, zone) {
+            Ok(Recurrence {
+                rule: Rule::Interval { .. },
+                ..
+            }) if self.name == "start_at" => return None,
             Ok(_) => true,
             Err(refusal) if refusal.readings.is_empty() => return None,
             Err(_) => false,
@@ -137,8 +146,12 @@ fn refused(refusal: &NotUnderstood, given: Given<'_>) -> Error {
         value, zone, now, ..
     } = given;
     let mut text = format!("{}: {}", shown(value.trim()), refusal.why);
-    if !refusal.readings.is_empty() {
-        text.push_str(&format!("; write {}", either(&refusal.readings)));
+    match (refusal.readings.is_empty(), &refusal.why) {
+        (true, _) => {}
+        (false, Why::OneEach(_)) => {
+            text.push_str(&format!(", {}", listed(&refusal.readings, "and")))
+        }
+        (false, _) => text.push_str(&format!("; write {}", either(&refusal.readings))),
     }
     let code = match refusal.why {
         Why::Past(_) | Why::Ago => Code::TimePast,
@@ -227,6 +240,22 @@ pub(super) fn unknown(given: Given<'_>) -> Error {
     Error::new(Code::TimeInvalid, text).example_if(in_when(given))
 }
 
+/// The error for a recurrence rule of iCalendar, with what it means as a pattern or interval.
+pub(super) fn recurrence_rule(given: Given<'_>) -> Error {
+    let text = format!(
+        "{} is a recurrence rule (RRULE), which is not understood: write it as a cron pattern or an \
+         interval, or in words",
+        shown(given.value.trim())
+    );
+    let meant = corrections::recurrence_rule::recurrence_rule(given.value);
+    let example = meant.map(|meant| match (given.asked, meant) {
+        (Asked::AsAny, Correction::Cron(pattern, _)) => fields([("when", pattern)]),
+        (Asked::AsAny, Correction::Every(every)) => fields([("when", format!("every {every}"))]),
+        (_, meant) => meant.example(),
+    });
+    Error::new(given.code(), text).example_if(example)
+}
+
 /// What a text in an unknown form means, as a field that takes any time.
 fn in_when(given: Given<'_>) -> Option<Example> {
     let Given {
@@ -236,12 +265,12 @@ fn in_when(given: Given<'_>) -> Option<Example> {
         return Some(fields([("when", time.text)]));
     }
     match corrections::cron::cron(value)? {
-        corrections::cron::Correction::Cron(pattern, None) => Some(fields([("when", pattern)])),
-        corrections::cron::Correction::Cron(pattern, Some(zone)) => {
+        Correction::Cron(pattern, None) => Some(fields([("when", pattern)])),
+        Correction::Cron(pattern, Some(zone)) => {
             Some(fields([("when", pattern), ("timezone", zone)]))
         }
         // Bare, it may be meant once.
-        corrections::cron::Correction::Every(_) => None,
+        Correction::Every(_) => None,
     }
 }
 
@@ -258,11 +287,16 @@ pub(super) fn past(value: &str, at: Timestamp, zone: &Zone, now: Timestamp) -> E
     )
 }
 
-/// Readings, each in quotation marks.
+/// Readings of which one is meant.
 fn either(readings: &[String]) -> String {
+    listed(readings, "or")
+}
+
+/// Readings, each in quotation marks.
+fn listed(readings: &[String], last_word: &str) -> String {
     let quoted: Vec<String> = readings.iter().map(|r| format!("{r:?}")).collect();
     match quoted.as_slice() {
-        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        [rest @ .., last] if !rest.is_empty() => format!("{} {last_word} {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
 }

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::asked::{Asked, Given};
+use super::corrections::recurrence_rule::is_recurrence_rule;
 use super::cron::joined;
 use super::interval::{Step, is_capital_m};
 use super::timetable::{Timetable, just_before};
@@ -46,8 +47,15 @@ impl Understood {
     /// [`crate::error::Code::CronInvalid`], [`crate::error::Code::CronNever`] and
     /// [`crate::error::Code::IntervalInvalid`], with the readings of words that leave a doubt.
     pub fn parse(asked: Asked, value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
+        let given = Given {
+            asked,
+            value,
+            zone,
+            now,
+        };
         match asked {
             Asked::Exactly(kind) => Spec::parse(kind, value, zone, now).map(Understood::from),
+            _ if is_recurrence_rule(value) => Err(unclear::recurrence_rule(given)),
             Asked::As(ScheduleType::Once) => once(value, zone, now),
             Asked::As(kind) => recurring(kind, value, zone, now),
             Asked::AsAny => any(value, zone, now),

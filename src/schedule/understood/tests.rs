@@ -299,7 +299,12 @@ fn what_is_told_in_words_means_the_same_when_it_is_given_back() {
             Some("on the first monday of every month at 09:00 Europe/Berlin"),
         ),
         (CRON, "*/15 * * * *", None),
-        (CRON, "0 9 * 6 1", None),
+        (CRON, "0 9 1 6 1", None),
+        (
+            CRON,
+            "0 9 * 6 1",
+            Some("every monday in june at 09:00 Europe/Berlin"),
+        ),
         (
             CRON,
             "30 * * * *",

@@ -105,7 +105,13 @@ fn of_day(said: &Said, day: &Day, today: Date) -> Result<Vec<Date>, Doubt> {
     match day {
         Day::On(date) => Ok(vec![*date]),
         Day::After(length, day) => {
-            let each = of_day(&with(said, (**day).clone()), day, today)?;
+            let each = of_day(&with(said, (**day).clone()), day, today).map_err(|doubt| {
+                let after = |mut said: Said| {
+                    said.day = said.day.map(|day| Day::After(*length, Box::new(day)));
+                    said
+                };
+                Doubt::new(doubt.why, doubt.readings.into_iter().map(after).collect())
+            })?;
             each.into_iter()
                 .map(|date| later(said, date, length))
                 .collect()
@@ -179,6 +185,27 @@ fn of_week(said: &Said, day: Weekday, which: Which, today: Date) -> Result<Vec<D
             Err(Doubt::new(why, readings))
         }
         Which::Next => Ok(vec![coming]),
+        Which::AfterNext => {
+            let next = if coming == today {
+                week(today)?
+            } else {
+                coming
+            };
+            let readings = vec![on(said, week(next)?), on(said, week(week(next)?)?)];
+            let why = Why::Ambiguous("which of them is the next one");
+            Err(Doubt::new(why, readings))
+        }
+        Which::WeekAfterNext => {
+            let day = Day::Week {
+                days: vec![day],
+                which: Which::NextWeek,
+            };
+            let week_later = Length {
+                days: 7,
+                ..Length::default()
+            };
+            of_day(said, &Day::After(week_later, Box::new(day)), today)
+        }
         Which::NextWeek => {
             let since_monday = i64::from(today.weekday().since(Weekday::Monday));
             let monday = today.checked_add((7 - since_monday).days());

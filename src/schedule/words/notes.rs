@@ -3,6 +3,7 @@
 use super::clock::is_morning;
 use super::number::weekday_name;
 use super::once::{LAST_DAY_HOUR, is_last_day};
+use super::phrase::names;
 use super::said::{Day, Part, Repeat, Said, Which};
 
 /// What was taken for granted in understanding a phrase, as sentences without their stops.
@@ -22,6 +23,10 @@ pub(super) fn notes(said: &Said) -> Vec<String> {
             notes.push("an hour from 8 to 11 without am or pm is in the morning".to_owned());
         }
         _ => {}
+    }
+    if !said.months.is_empty() {
+        let months = names(&said.months);
+        notes.push(format!("it repeats in {months} of every year"));
     }
     match (&said.day, said.repeat) {
         (

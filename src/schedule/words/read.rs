@@ -5,6 +5,7 @@ mod date;
 mod day;
 mod hour;
 mod length;
+mod months;
 mod place;
 mod repeat;
 mod times;
@@ -12,7 +13,7 @@ mod week;
 mod window;
 
 use super::Why;
-use super::said::{Clock, Day, Form, HOUR, Place, Repeat, Said, Times, Which};
+use super::said::{Clock, Day, Form, HOUR, Of, Place, Repeat, Said, Times, Which};
 use super::token::{Kind, Token};
 
 /// What a reader of one part makes of the tokens: `None` if the part is not there.
@@ -53,14 +54,7 @@ pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
             tokens = rest;
         }
     }
-    let mut reader = Reader {
-        tokens,
-        at: 0,
-        has_iso_date: false,
-        is_after_t: false,
-        is_in_window: false,
-        times: None,
-    };
+    let mut reader = Reader::new(tokens);
     let mut said = Said::default();
     while reader.at < tokens.len() {
         if reader.at > 0 && reader.peek() == "," {
@@ -71,13 +65,36 @@ pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
         }
     }
     reader.fit_times(&mut said)?;
+    reader.fit_months(&mut said)?;
     match said == Said::default() {
         true => Err(Why::Empty),
         false => Ok(said),
     }
 }
 
+/// Whether a date comes first, whatever comes after it.
+pub(super) fn begins_with_date(tokens: &[Token]) -> bool {
+    let is_dated = |day: &Day| match day {
+        Day::On(_) | Day::Slashed { .. } => true,
+        Day::Month { of, .. } => matches!(of, Of::Months(..)),
+        _ => false,
+    };
+    let day = Reader::new(tokens).day(None);
+    day.is_ok_and(|day| day.as_ref().is_some_and(is_dated))
+}
+
 impl<'a> Reader<'a> {
+    fn new(tokens: &'a [Token]) -> Self {
+        Reader {
+            tokens,
+            at: 0,
+            has_iso_date: false,
+            is_after_t: false,
+            is_in_window: false,
+            times: None,
+        }
+    }
+
     /// Reads the next part of the phrase, and whether there was one.
     fn part(&mut self, said: &mut Said) -> Result<bool, Why> {
         if let Some(minutes) = self.past_each_hour()? {
@@ -93,6 +110,14 @@ impl<'a> Reader<'a> {
             && let Some(window) = self.window()?
         {
             put(&mut said.window, window, "part of the day")?;
+            return Ok(true);
+        }
+        if let Some(months) = self.in_months(said.repeat)? {
+            if !said.months.is_empty() {
+                return Err(Why::Twice("month"));
+            }
+            said.months = months;
+            said.has_months_last = !said.clocks.is_empty() || said.part.is_some();
             return Ok(true);
         }
         if said.repeat.is_some() && self.eat_start() {

@@ -19,6 +19,12 @@ FRIDAY = dict(
     now="2026-11-20T10:00:00.5Z",
     zone="Europe/Berlin",
     once=[
+        ("friday the week after next at 9am", "2026-12-04 09:00"),
+        ("the week after next on monday at 9am", "2026-11-30 09:00"),
+        ("tuesday of the week after next at noon", "2026-12-01 12:00"),
+        ("on the 3rd in January at 9am", "2027-01-03 09:00"),
+        ("at ten to nine tomorrow", "2026-11-21 08:50"),
+        ("at twenty to 5pm", "2026-11-20 16:40"),
         # So long from now.
         ("in 20 minutes", "2026-11-20 11:20"),
         ("in 45m", "2026-11-20 11:45"),
@@ -292,6 +298,20 @@ FRIDAY = dict(
         ("29 feb 2028 at 9am", "2028-02-29 09:00"),
     ],
     cron=[
+        # In some months.
+        ("every Monday in January at 9am", "0 9 * 1 1", "mon in 1", "09:00"),
+        ("mondays of january at 9am", "0 9 * 1 1", "mon in 1", "09:00"),
+        ("every monday and thursday in january and march at 9am", "0 9 * 1,3 1,4", "mon,thu in 1,3", "09:00"),
+        ("every day in December at noon", "0 12 * 12 *", "all in 12", "12:00"),
+        ("at noon every day in december", "0 12 * 12 *", "all in 12", "12:00"),
+        ("in december, every day at noon", "0 12 * 12 *", "all in 12", "12:00"),
+        ("weekdays at 9am from June to August", "0 9 * 6,7,8 1-5", "mon,tue,wed,thu,fri in 6,7,8", "09:00"),
+        ("every weekday in november through february at 9am", "0 9 * 1,2,11,12 1-5", "mon,tue,wed,thu,fri in 1,2,11,12", "09:00"),
+        ("every morning in May", "0 9 * 5 *", "all in 5", "09:00"),
+        ("during march every tuesday at 7pm", "0 19 * 3 2", "tue in 3", "19:00"),
+        ("every monday in january every year at 9am", "0 9 * 1 1", "mon in 1", "09:00"),
+        ("the first monday of the month in january and july at 9am every year", "0 9 * 1,7 1#1", "mon#1 in 1,7", "09:00"),
+        ("every weekday at ten to 5pm", "50 16 * * 1-5", "mon,tue,wed,thu,fri", "16:50"),
         ("every weekday at 9am", "0 9 * * 1-5", "mon,tue,wed,thu,fri", "09:00"),
         ("weekdays at 9 and 17", "0 9,17 * * 1-5", "mon,tue,wed,thu,fri", "09:00 17:00"),
         ("at 9am on weekdays", "0 9 * * 1-5", "mon,tue,wed,thu,fri", "09:00"),
@@ -468,6 +488,37 @@ FRIDAY = dict(
         ("every 2 days from 2026-12-01 08:00", "2d", "2026-12-01 08:00"),
     ],
     refused=[
+        # Which of them is next?
+        ("the Monday after next at 9am", "2026-11-30 09:00", "2026-12-07 09:00"),
+        ("friday after next at 9am", "2026-12-04 09:00", "2026-12-11 09:00"),
+        ("sunday of the week after next at noon", "2026-11-29 12:00", "2026-12-06 12:00"),
+        # Spoken in two ways.
+        ("half seven tomorrow", "2026-11-21 07:30", "2026-11-21 19:30", "2026-11-21 06:30", "2026-11-21 18:30"),
+        ("half one pm", "2026-11-20 13:30", "2026-11-20 12:30"),
+        ("ten to nine", "2026-11-21 08:50", "2026-11-20 20:50"),
+        ("ten to five every weekday", "every weekday at 04:50", "every weekday at 16:50"),
+        # An interval has one of each.
+        ("every other day at 9am and 5pm", "every 2 days from 2026-11-21 09:00", "every 2 days from 2026-11-21 17:00"),
+        ("every 2 weeks on monday at 9am and 5pm", "every 2 weeks from 2026-11-23 09:00", "every 2 weeks from 2026-11-23 17:00"),
+        ("every 2 weeks on saturday and sunday at noon", "every 2 weeks from 2026-11-21 12:00", "every 2 weeks from 2026-11-22 12:00"),
+        ("every 2 weeks on tuesday and saturday at noon",),
+        ("every 2 weeks at 9am and 5pm",),
+        # In some months.
+        ("every monday in january", "every monday in january at 09:00", "every monday in january at 12:00", "every monday in january at 18:00"),
+        ("monday in january at 9am", "every monday in january at 09:00"),
+        ("every second monday in january at 9am", "on the second monday of january every year at 09:00"),
+        ("every year in March at 9am", "on the 1st of march every year at 09:00"),
+        ("every 30 minutes in January", "every 30 minutes from 00:00 through 23:30, every day in january"),
+        ("in january at 9am",),
+        ("every monday in january 2027 at 9am",),
+        ("every 2 days in january at 9am",),
+        ("every monday at 9am and every friday at 4pm in january",),
+        ("every monday in january at 9 and saturday at 16:30", "every monday in january at 09:00 and every saturday at 16:30"),
+        # Once, or again and again?
+        ("the 5th of january and july at 9am", "on the 5th of january and july every year at 09:00", "2027-01-05 09:00", "2027-07-05 09:00"),
+        ("on the 1st and 15th at 9am", "on the 1st and 15th of every month at 09:00", "2026-12-01 09:00", "2026-12-15 09:00"),
+        ("first and third monday at 9am", "on the first and third monday of every month at 09:00", "2026-12-07 09:00", "2026-12-21 09:00"),
+        ("2 days after the 31st at 9am", "2026-12-02 09:00", "2027-01-02 09:00"),
         # No time of day.
         ("tomorrow", "2026-11-21 09:00", "2026-11-21 12:00", "2026-11-21 18:00"),
         ("2027-01-05", "2027-01-05 09:00", "2027-01-05 12:00", "2027-01-05 18:00"),
@@ -549,7 +600,6 @@ FRIDAY = dict(
         ("next month at 9am", "2026-12-01 09:00", "2026-12-31 09:00"),
         ("this weekend at 9am", "2026-11-21 09:00", "2026-11-22 09:00"),
         ("monday and thursday at 18:30", "every monday and thursday at 18:30", "2026-11-23 18:30", "2026-11-26 18:30"),
-        ("on the 1st and 15th at 9am", "2026-12-01 09:00", "2026-12-15 09:00"),
         ("first monday at 10am", "2026-12-07 10:00"),
         ("last friday at 9am", "2026-11-27 09:00", "2026-12-25 09:00"),
         # Days that have times of their own.

@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
 
     /// "Half past nine", "quarter to 5pm", "nine o'clock", "nine thirty am", and "nine" after "at".
     fn spoken(&mut self, is_at: bool) -> Tried<Clock> {
-        let minutes = self.minutes_before_hour();
+        let minutes = self.minutes_before_hour(is_at && !self.is_in_window);
         let is_past = match minutes {
             Some(_) if self.eat_any(&["past", "after"]) => true,
             Some(_) if self.eat_any(&["to", "before"]) => false,
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The minutes in "half past nine", "twenty to five" and "10 minutes past 3".
-    fn minutes_before_hour(&mut self) -> Option<i8> {
+    fn minutes_before_hour(&mut self, is_at: bool) -> Option<i8> {
         let before = self.at;
         self.eat("a");
         let found = match self.peek() {
@@ -204,6 +204,7 @@ impl<'a> Reader<'a> {
             return found;
         }
         self.at = before;
+        let is_round = is_at && number::ROUND_MINUTES.contains(&self.peek());
         let minutes = match self.figures() {
             Some(figures) => figures.parse().ok(),
             None => self.number_in_words(),
@@ -211,8 +212,9 @@ impl<'a> Reader<'a> {
         let named = self.eat_any(&["minutes", "minute"]);
         let is_relative = match self.peek() {
             "past" => true,
-            // "Ten to five" may also be the time between them.
-            "after" | "to" | "before" => named,
+            // "Ten to five" without "at" may also be the time between them.
+            "to" => named || is_round,
+            "after" | "before" => named,
             _ => false,
         };
         let fits = is_relative && minutes.is_some_and(|m| (1..60).contains(&m));

@@ -46,7 +46,8 @@ impl Reader<'_> {
             return Ok(Some(range));
         }
         let before = self.at;
-        if matches!(self.peek_at(1), "next" | "coming" | "upcoming") {
+        let is_after_next = [self.peek_at(2), self.peek_at(3)] == ["after", "next"];
+        if matches!(self.peek_at(1), "next" | "coming" | "upcoming") || is_after_next {
             self.eat("the");
         }
         let which = match self.peek() {
@@ -59,7 +60,7 @@ impl Reader<'_> {
         if which == Which::Coming {
             self.eat_any(&["coming", "upcoming"]);
         }
-        let is_plain = self.at == before;
+        let is_plain = self.at == before || is_after_next;
         let Some((first, mut is_many)) = self.weekday() else {
             return Ok(None);
         };
@@ -78,9 +79,8 @@ impl Reader<'_> {
             days.push(day);
             is_many |= of_many;
         }
-        let is_single = is_plain && days.len() == 1;
-        if is_single && (self.eat_all(&["of", "next", "week"]) || self.eat_all(&["next", "week"])) {
-            let which = Which::NextWeek;
+        let is_single = is_plain && days.len() == 1 && !is_many;
+        if is_single && let Some(which) = self.which_week() {
             return Ok(Some(Day::Week { days, which }));
         }
         is_many |= is_plain && part_of_many_days(self.peek()).is_some();
@@ -88,15 +88,39 @@ impl Reader<'_> {
         Ok(Some(Day::Week { days, which }))
     }
 
+    /// In which week a day is that was just named.
+    fn which_week(&mut self) -> Option<Which> {
+        if self.eat_all(&["after", "next"]) {
+            return Some(Which::AfterNext);
+        }
+        let before = self.at;
+        self.eat_any(&["of", "in"]);
+        let week = self.week();
+        if week.is_none() {
+            self.at = before;
+        }
+        week
+    }
+
+    /// "Next week" or "the week after next".
+    fn week(&mut self) -> Option<Which> {
+        if self.eat_all(&["next", "week"]) {
+            return Some(Which::NextWeek);
+        }
+        let is_later = self.eat_all(&["the", "week", "after", "next"])
+            || self.eat_all(&["week", "after", "next"]);
+        is_later.then_some(Which::WeekAfterNext)
+    }
+
     /// "Next week on Friday".
     fn day_next_week(&mut self) -> Tried<Day> {
         self.attempt(|r| {
-            if !r.eat_all(&["next", "week"]) {
+            let Some(which) = r.week() else {
                 return Ok(None);
-            }
+            };
             r.eat("on");
             Ok(r.weekday().filter(|(_, is_many)| !is_many).map(|(day, _)| {
-                let (days, which) = (vec![day], Which::NextWeek);
+                let days = vec![day];
                 Day::Week { days, which }
             }))
         })
