@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::asked::{Asked, Given};
 use super::corrections::cron::Correction;
 use super::words::{self, NotUnderstood, Recurrence, Rule, Why};
-use super::{LeftOut, Zone, corrections, shown};
+use super::{CronSpec, LeftOut, Zone, corrections, shown};
 use crate::error::{Code, Error, Example, field, fields, message};
 
 /// The error for a text that is not in the form that was asked for, given what words say of it.
@@ -54,8 +54,8 @@ struct Misplaced {
     what: [&'static str; 2],
     /// The field.
     name: &'static str,
-    /// Whether a text is in the form of the field.
-    is_valid: fn(&str, Given<'_>) -> bool,
+    /// A text in the form of the field.
+    as_field: fn(&str, Given<'_>) -> Option<String>,
     /// What words say of it.
     is_why: fn(&Why) -> bool,
     /// What else may be done.
@@ -67,15 +67,18 @@ const MISPLACED: [Misplaced; 3] = [
         words: &["except", "excluding"],
         what: ["what is left out", "dates"],
         name: "except",
-        is_valid: |text, _| LeftOut::parse(text).is_ok_and(|dates| !dates.is_empty()),
+        as_field: |text, _| {
+            let dates = LeftOut::parse(text).ok()?;
+            (!dates.is_empty()).then(|| text.to_owned())
+        },
         is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
-        or: "; instead of leaving out days of the week, name the others",
+        or: "",
     },
     Misplaced {
         words: &["until", "till", "ending"],
         what: ["where it ends", "it"],
         name: "end_at",
-        is_valid: is_time,
+        as_field: |text, given| time_of(text, "23:59", given),
         is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
         or: "",
     },
@@ -83,15 +86,25 @@ const MISPLACED: [Misplaced; 3] = [
         words: &["starting", "beginning", "from"],
         what: ["where it begins", "it"],
         name: "start_at",
-        is_valid: is_time,
+        as_field: |text, given| time_of(text, "00:00", given),
         // An interval may say it.
         is_why: |why| matches!(why, Why::Unfit("a beginning", _) | Why::Unknown(_)),
         or: "",
     },
 ];
 
-fn is_time(text: &str, given: Given<'_>) -> bool {
-    words::understand_time(text, given.now, given.zone).is_ok()
+/// A text that is a time, or a day with a time of day at one end of it.
+fn time_of(text: &str, clock: &str, given: Given<'_>) -> Option<String> {
+    let found = |text: &str| words::understand_time(text, given.now, given.zone);
+    match found(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(NotUnderstood {
+            why: Why::NoTime, ..
+        }) => found(&format!("{text} at {clock}"))
+            .ok()
+            .map(|once| once.phrase),
+        Err(_) => None,
+    }
 }
 
 impl Misplaced {
@@ -134,8 +147,8 @@ impl Misplaced {
             field(self.name),
             self.or
         ];
-        let is_valid = is_clear && (self.is_valid)(after, given);
-        let example = is_valid.then(|| fields([(given.field(), before), (self.name, after)]));
+        let value = (self.as_field)(after, given).filter(|_| is_clear);
+        let example = value.map(|value| fields([(given.field(), before), (self.name, &value)]));
         Some(Error::new(given.code(), text).example_if(example))
     }
 }
@@ -238,6 +251,14 @@ pub(super) fn unknown(given: Given<'_>) -> Error {
         zone.both(now)
     );
     Error::new(Code::TimeInvalid, text).example_if(in_when(given))
+}
+
+/// The error for a text that may be any kind of time and is a pattern with a mistake.
+pub(super) fn no_pattern(given: Given<'_>) -> Error {
+    match CronSpec::parse(given.value) {
+        Err(error) => error.example_if(in_when(given)),
+        Ok(_) => unknown(given),
+    }
 }
 
 /// The error for a recurrence rule of iCalendar, with what it means as a pattern or interval.

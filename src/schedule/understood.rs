@@ -170,7 +170,24 @@ fn any(value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
     match words::understand(value, now, zone) {
         Ok(Meaning::Once(once)) => Ok(once.into()),
         Ok(Meaning::Recurring(found)) => repeated(found, given),
+        Err(refusal) if refusal.readings.is_empty() && looks_like_pattern(value) => {
+            Err(unclear::no_pattern(given))
+        }
         Err(refusal) => Err(unclear::explained(unclear::unknown(given), &refusal, given)),
+    }
+}
+
+/// Whether a text has the signs and about as many fields as a pattern, or a nickname.
+fn looks_like_pattern(value: &str) -> bool {
+    let is_sign = |c: char| c.is_ascii_digit() || "*,/-?#LWH".contains(c);
+    let fields: Vec<&str> = value.split_whitespace().collect();
+    match fields.as_slice() {
+        [name] => name.starts_with('@'),
+        [first, second, ..] => {
+            (4..=7).contains(&fields.len())
+                && [first, second].iter().all(|f| f.chars().all(is_sign))
+        }
+        [] => false,
     }
 }
 

@@ -184,7 +184,10 @@ impl<'a> Asked<'a> {
     /// What a phrase means, or each thing that it may mean.
     fn settle(&self, said: &Said, depth: u8) -> Result<Meaning, NotUnderstood> {
         let doubt = match self.resolve(said) {
-            Ok(meaning) => return Ok(meaning.with_notes(notes::notes(said))),
+            Ok(meaning) => {
+                let repeats = matches!(meaning, Meaning::Recurring(_));
+                return Ok(meaning.with_notes(notes::notes(said, repeats)));
+            }
             Err(doubt) => doubt,
         };
         // A schedule for each time of day is no reading of one schedule.

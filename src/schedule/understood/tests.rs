@@ -203,7 +203,7 @@ fn what_leaves_a_doubt_is_refused_with_its_readings() {
             CRON,
             "weekdays at 9 except 2026-12-25 and 3 more dates",
             Code::CronInvalid,
-            "Give dates as --except; instead of leaving out days of the week",
+            "Give dates as --except",
             None,
         ),
         (

@@ -38,10 +38,15 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("start of next week", &["monday next week"]),
     (
         "end of next week",
-        &["friday next week", "sunday next week"],
+        &[
+            "friday next week",
+            "saturday next week",
+            "1 day after saturday next week",
+        ],
     ),
-    ("this week", &[""]),
-    ("this year", &[""]),
+    ("later this week", &[]),
+    ("later next week", &[]),
+    ("later this month", &[]),
     ("another", &[""]),
     ("next week", &["monday next week", "friday next week"]),
     (
@@ -67,9 +72,7 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("no later than", &["at"]),
     ("at least", &[""]),
     ("by", &[""]),
-    ("before", &[""]),
     ("within", &["in"]),
-    ("exactly", &[""]),
     ("roughly", &[""]),
     ("next morning", &["tomorrow morning"]),
     ("next hour", &["in 1 hour"]),
@@ -85,7 +88,6 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("first thing", &["at 08:00", "at 09:00"]),
     ("lunchtime", &["at 12:00", "at 13:00"]),
     ("lunch", &["at 12:00", "at 13:00"]),
-    ("sharp", &[""]),
     ("right now", &["in 1 minute"]),
     ("now", &["in 1 minute"]),
     ("immediately", &["in 1 minute"]),
@@ -185,6 +187,12 @@ const KNOWN: &[&str] = &[
 
 /// The texts that are meant by one with vague words in it.
 pub(super) fn vague(tokens: &[Token]) -> Option<Vec<String>> {
+    // A deadline. Between other words, "before" may count back.
+    if let [first, rest @ ..] = tokens
+        && first.text == "before"
+    {
+        return Some(vec![text(rest)]);
+    }
     for at in 0..tokens.len() {
         for length in (1..=LONGEST.min(tokens.len() - at)).rev() {
             let words = text(tokens.get(at..at + length)?);

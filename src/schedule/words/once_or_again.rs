@@ -83,11 +83,13 @@ impl Asked<'_> {
                 nths,
                 weekday,
                 of: Of::Unsaid,
-            }) => {
-                let each = nths.iter().map(|nth| Day::Nths {
-                    nths: vec![*nth],
-                    weekday: *weekday,
-                    of: Of::Unsaid,
+            }) if self.wants != Wants::Time => {
+                let each = nths.iter().flat_map(|nth| {
+                    [Of::This, Of::Next].map(|of| Day::Nths {
+                        nths: vec![*nth],
+                        weekday: *weekday,
+                        of,
+                    })
                 });
                 (each.collect(), "whether it is once or every month")
             }

@@ -8,6 +8,7 @@ mod length;
 mod months;
 mod place;
 mod repeat;
+mod spoken;
 mod times;
 mod week;
 mod window;
@@ -38,22 +39,7 @@ struct Reader<'a> {
 /// # Errors
 /// [`Why::Unknown`] and [`Why::Twice`], and what is wrong with a part.
 pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
-    let mut tokens = tokens;
-    if let [first, rest @ ..] = tokens
-        && first.text == "please"
-    {
-        let comma = rest.first().is_some_and(|t| t.text == ",");
-        tokens = rest.get(usize::from(comma)..).unwrap_or_default();
-    } else if let [rest @ .., last] = tokens
-        && last.text == "please"
-    {
-        tokens = rest;
-        if let [rest @ .., last] = tokens
-            && last.text == ","
-        {
-            tokens = rest;
-        }
-    }
+    let tokens = without_request(tokens);
     let mut reader = Reader::new(tokens);
     let mut said = Said::default();
     while reader.at < tokens.len() {
@@ -69,6 +55,29 @@ pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
     match said == Said::default() {
         true => Err(Why::Empty),
         false => Ok(said),
+    }
+}
+
+/// The tokens without "please" at either end and "remind me" at the beginning.
+fn without_request(tokens: &[Token]) -> &[Token] {
+    let is = |token: &Token, word: &str| token.text == word;
+    let mut tokens = tokens;
+    if let [first, rest @ ..] = tokens
+        && is(first, "please")
+    {
+        let comma = rest.first().is_some_and(|t| is(t, ","));
+        tokens = rest.get(usize::from(comma)..).unwrap_or_default();
+    } else if let [rest @ .., last] = tokens
+        && is(last, "please")
+    {
+        tokens = match rest {
+            [rest @ .., last] if is(last, ",") => rest,
+            rest => rest,
+        };
+    }
+    match tokens {
+        [first, second, rest @ ..] if is(first, "remind") && is(second, "me") => rest,
+        tokens => tokens,
     }
 }
 
@@ -128,6 +137,10 @@ impl<'a> Reader<'a> {
             }
             self.at = self.tokens.len();
             put(&mut said.from, Box::new(from), "beginning")?;
+            return Ok(true);
+        }
+        if let Some(days) = self.other_days(said) {
+            said.day = Some(days);
             return Ok(true);
         }
         if let Some(at) = self.epoch() {

@@ -134,10 +134,14 @@ pub(super) enum Day {
 pub(super) enum Which {
     /// The first to come.
     Coming,
+    /// "This Friday".
+    This,
     /// "Next Friday".
     Next,
     /// "Friday after next".
     AfterNext,
+    /// That of this week.
+    ThisWeek,
     /// That of the next week.
     NextWeek,
     /// That of the week after it.

@@ -16,7 +16,8 @@ const TABLE: &str = include_str!("phrases.txt");
 /// Words that only lead to the one after them, or say again what is clear.
 const FILLERS: &[&str] = &[
     "at", "@", "on", "the", "of", "in", "and", "&", ",", ";", "please", "this", "coming",
-    "upcoming", "o'clock", "time", "once", "just", "from", "a", "an", "now", "after", "",
+    "upcoming", "o'clock", "time", "once", "just", "from", "a", "an", "now", "after", "sharp",
+    "exactly", "",
 ];
 
 /// Words of one kind: where one says again what another word says, another of its kind is refused.

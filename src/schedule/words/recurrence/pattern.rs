@@ -184,8 +184,7 @@ fn without_day(said: &Said) -> Doubt {
         which: Which::Coming,
     };
     let readings = match said.repeat {
-        Some(Repeat::Weekly) if said.clocks.is_empty() => vec![said.every_days(7), with(monday)],
-        Some(Repeat::Weekly) => vec![with(monday)],
+        Some(Repeat::Weekly) => vec![said.every_days(7), with(monday)],
         Some(Repeat::Monthly) => vec![
             with(month(vec![MonthDay::Number(1)])),
             with(month(vec![MonthDay::Last])),
