@@ -57,8 +57,8 @@ impl Understood {
             Asked::Exactly(kind) => Spec::parse(kind, value, zone, now).map(Understood::from),
             _ if is_recurrence_rule(value) => Err(unclear::recurrence_rule(given)),
             Asked::As(ScheduleType::Once) => once(value, zone, now),
-            Asked::As(kind) => recurring(kind, value, zone, now),
-            Asked::AsAny => any(value, zone, now),
+            Asked::As(kind) => recurring(kind, given),
+            Asked::AsAny => any(given),
         }
     }
 
@@ -129,7 +129,10 @@ fn once(value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
 }
 
 /// A pattern or an interval.
-fn recurring(kind: ScheduleType, value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
+fn recurring(kind: ScheduleType, given: Given<'_>) -> Result<Understood> {
+    let Given {
+        value, zone, now, ..
+    } = given;
     let error = match Spec::parse(kind, value, zone, now) {
         Ok(spec) => return Ok(spec.into()),
         Err(error) => error,
@@ -138,12 +141,6 @@ fn recurring(kind: ScheduleType, value: &str, zone: &Zone, now: Timestamp) -> Re
     if is_capital_m(value.trim()) {
         return Err(error);
     }
-    let given = Given {
-        asked: Asked::As(kind),
-        value,
-        zone,
-        now,
-    };
     match words::understand_recurrence(value, now, zone) {
         Ok(found) => repeated(found, given),
         Err(refusal) => Err(unclear::explained(error, &refusal, given)),
@@ -151,13 +148,10 @@ fn recurring(kind: ScheduleType, value: &str, zone: &Zone, now: Timestamp) -> Re
 }
 
 /// Whatever a text is: a time, a pattern or something in words.
-fn any(value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
-    let given = Given {
-        asked: Asked::AsAny,
-        value,
-        zone,
-        now,
-    };
+fn any(given: Given<'_>) -> Result<Understood> {
+    let Given {
+        value, zone, now, ..
+    } = given;
     if let Some(read) = when::in_its_form(value, zone, now) {
         return match read? {
             read if read.at > now => Ok(read.into()),

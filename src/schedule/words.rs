@@ -15,6 +15,7 @@
 //! | noon, midnight | 12:00; the next 00:00, while "Friday at midnight" is refused |
 //! | end of month, last day of the month | that day at 09:00 |
 //! | Friday | the first to come; on a Friday today's and the next are both meant |
+//! | this Friday | the first to come, on a Friday today |
 //! | next Friday | the first after today; the day before it is refused |
 //! | Friday next week | that of the week after this one |
 //! | in 2 days, in a month | calendar days and months, at the same time of day |
