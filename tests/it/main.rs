@@ -45,6 +45,7 @@ mod offered;
 mod one_definition;
 mod original_bugs;
 mod paging;
+mod passing_time;
 mod paused;
 mod plans;
 mod plugin_install;
