@@ -50,6 +50,7 @@ mod paused;
 mod plans;
 mod plugin_install;
 mod policies;
+mod ports;
 mod printed;
 mod program;
 mod progress;
