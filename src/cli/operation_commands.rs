@@ -8,7 +8,7 @@ use super::remind;
 use crate::operations::definition::Operation;
 use crate::operations::field::{Field, Given, Kind, Parameter};
 use crate::operations::fields::{
-    END_AT, EXCEPT, EXCEPT_FILE, ID, MAX_REPETITIONS, NAME, START_AT, TIMEZONE,
+    END_AT, EXCEPT, EXCEPT_FILE, ID, MAX_REPETITIONS, NAME, SKIP_VALIDATION, START_AT, TIMEZONE,
 };
 use crate::operations::{self, Offer, REGISTER, Values};
 
@@ -44,14 +44,15 @@ impl Invocation {
 pub(super) fn commands(offer: Offer) -> impl Iterator<Item = Command> {
     let commands = offer.iter().filter(|o| o.is_command);
     commands.flat_map(|o| {
-        let in_words = (o.name == REGISTER.name).then(|| remind::command().args(shared()));
+        let in_words = (o.name == REGISTER.name).then(|| remind::command().args(shared().map(arg)));
         std::iter::once(command(o)).chain(in_words)
     })
 }
 
-/// The flags of registering that `remind` has too: what it takes by position is not among them.
-fn shared() -> impl Iterator<Item = Arg> {
+/// The parameters of registering that `remind` has too: what it takes by position is not among them.
+fn shared() -> impl Iterator<Item = &'static Parameter> {
     let shared = [
+        &SKIP_VALIDATION,
         &TIMEZONE,
         &NAME,
         &MAX_REPETITIONS,
@@ -61,21 +62,21 @@ fn shared() -> impl Iterator<Item = Arg> {
         &EXCEPT_FILE,
     ];
     let taken = REGISTER.parameters();
-    taken
-        .filter(move |p| shared.iter().any(|field| field.name == p.field.name))
-        .map(arg)
+    taken.filter(move |p| shared.iter().any(|field| field.name == p.field.name))
 }
 
 /// The operation that was invoked, if it is one.
 fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
     let (name, given) = matches.subcommand()?;
-    let in_words = name == remind::NAME;
-    let (operation, mut values) = match in_words {
-        true => (&REGISTER, remind::read(given)),
-        false => (operations::of_command(offer, name)?, Values::default()),
+    let (operation, parameters, mut values): (_, Vec<_>, _) = match name == remind::NAME {
+        true => (&REGISTER, shared().collect(), remind::read(given)),
+        false => {
+            let operation = operations::of_command(offer, name)?;
+            let parameters = operation.parameters().collect();
+            (operation, parameters, Values::default())
+        }
     };
-    let has = |field: &Field| given.try_contains_id(field.name).is_ok();
-    for parameter in operation.parameters().filter(|p| has(p.field)) {
+    for parameter in parameters {
         let field = parameter.field;
         match field.kind {
             Kind::Switch => values.set(field, given.get_flag(field.name)),

@@ -8,6 +8,7 @@ mod clock;
 pub(super) mod cron;
 pub(super) mod interval;
 mod place;
+pub(super) mod recurrence_rule;
 pub(super) mod time;
 
 use super::words::number;

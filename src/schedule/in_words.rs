@@ -10,19 +10,11 @@ use super::{CronSpec, Spec};
 
 /// The words that mean the times of a timetable whose next instant is `next`, and that may be given
 /// for any time: `every weekday at 09:00 Europe/Berlin`. `None` if there are none. Dates that are left
-/// out are told after a comma.
+/// out are not among them: they are given as dates.
 ///
 /// `made` is when the schedule was made. An interval in hours or minutes that is counted from then
 /// does not say where it begins.
 pub fn in_words(timetable: &Timetable, next: Timestamp, made: Option<Timestamp>) -> Option<String> {
-    let words = of_times(timetable, next, made)?;
-    Some(match timetable.except.describe() {
-        Some(except) => format!("{words}, {except}"),
-        None => words,
-    })
-}
-
-fn of_times(timetable: &Timetable, next: Timestamp, made: Option<Timestamp>) -> Option<String> {
     let (spec, zone) = (&timetable.spec, &timetable.zone);
     let now = just_before(next);
     let at = |at| words::phrase_of_time(at, zone);

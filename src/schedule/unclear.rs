@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 
 use super::asked::{Asked, Given};
-use super::words::{self, NotUnderstood, Rule, Why};
-use super::{LeftOut, Zone, corrections, shown};
+use super::corrections::cron::Correction;
+use super::words::{self, NotUnderstood, Recurrence, Rule, Why};
+use super::{CronSpec, LeftOut, Zone, corrections, shown};
 use crate::error::{Code, Error, Example, field, fields, message};
 
 /// The error for a text that is not in the form that was asked for, given what words say of it.
@@ -53,8 +54,8 @@ struct Misplaced {
     what: [&'static str; 2],
     /// The field.
     name: &'static str,
-    /// Whether a text is in the form of the field.
-    is_valid: fn(&str, Given<'_>) -> bool,
+    /// A text in the form of the field.
+    as_field: fn(&str, Given<'_>) -> Option<String>,
     /// What words say of it.
     is_why: fn(&Why) -> bool,
     /// What else may be done.
@@ -66,15 +67,18 @@ const MISPLACED: [Misplaced; 3] = [
         words: &["except", "excluding"],
         what: ["what is left out", "dates"],
         name: "except",
-        is_valid: |text, _| LeftOut::parse(text).is_ok_and(|dates| !dates.is_empty()),
+        as_field: |text, _| {
+            let dates = LeftOut::parse(text).ok()?;
+            (!dates.is_empty()).then(|| text.to_owned())
+        },
         is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
-        or: "; instead of leaving out days of the week, name the others",
+        or: "",
     },
     Misplaced {
         words: &["until", "till", "ending"],
         what: ["where it ends", "it"],
         name: "end_at",
-        is_valid: is_time,
+        as_field: |text, given| time_of(text, "23:59", given),
         is_why: |why| matches!(why, Why::Unknown(_) | Why::Vague),
         or: "",
     },
@@ -82,15 +86,25 @@ const MISPLACED: [Misplaced; 3] = [
         words: &["starting", "beginning", "from"],
         what: ["where it begins", "it"],
         name: "start_at",
-        is_valid: is_time,
+        as_field: |text, given| time_of(text, "00:00", given),
         // An interval may say it.
-        is_why: |why| matches!(why, Why::Unfit("a beginning", _)),
+        is_why: |why| matches!(why, Why::Unfit("a beginning", _) | Why::Unknown(_)),
         or: "",
     },
 ];
 
-fn is_time(text: &str, given: Given<'_>) -> bool {
-    words::understand_time(text, given.now, given.zone).is_ok()
+/// A text that is a time, or a day with a time of day at one end of it.
+fn time_of(text: &str, clock: &str, given: Given<'_>) -> Option<String> {
+    let found = |text: &str| words::understand_time(text, given.now, given.zone);
+    match found(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(NotUnderstood {
+            why: Why::NoTime, ..
+        }) => found(&format!("{text} at {clock}"))
+            .ok()
+            .map(|once| once.phrase),
+        Err(_) => None,
+    }
 }
 
 impl Misplaced {
@@ -113,7 +127,15 @@ impl Misplaced {
         let (at, word) = found.filter(|_| (self.is_why)(why))?;
         let before = value.get(..at)?.trim().trim_end_matches(',');
         let after = value.get(at + word.len()..)?.trim();
+        // "From 9am to 5pm" are times of day.
+        if matches!(why, Why::Unknown(_)) && word == "from" && !words::begins_with_date(after) {
+            return None;
+        }
         let is_clear = match words::understand_recurrence(before, now, zone) {
+            Ok(Recurrence {
+                rule: Rule::Interval { .. },
+                ..
+            }) if self.name == "start_at" => return None,
             Ok(_) => true,
             Err(refusal) if refusal.readings.is_empty() => return None,
             Err(_) => false,
@@ -125,8 +147,8 @@ impl Misplaced {
             field(self.name),
             self.or
         ];
-        let is_valid = is_clear && (self.is_valid)(after, given);
-        let example = is_valid.then(|| fields([(given.field(), before), (self.name, after)]));
+        let value = (self.as_field)(after, given).filter(|_| is_clear);
+        let example = value.map(|value| fields([(given.field(), before), (self.name, &value)]));
         Some(Error::new(given.code(), text).example_if(example))
     }
 }
@@ -137,8 +159,12 @@ fn refused(refusal: &NotUnderstood, given: Given<'_>) -> Error {
         value, zone, now, ..
     } = given;
     let mut text = format!("{}: {}", shown(value.trim()), refusal.why);
-    if !refusal.readings.is_empty() {
-        text.push_str(&format!("; write {}", either(&refusal.readings)));
+    match (refusal.readings.is_empty(), &refusal.why) {
+        (true, _) => {}
+        (false, Why::OneEach(_)) => {
+            text.push_str(&format!(", {}", listed(&refusal.readings, "and")))
+        }
+        (false, _) => text.push_str(&format!("; write {}", either(&refusal.readings))),
     }
     let code = match refusal.why {
         Why::Past(_) | Why::Ago => Code::TimePast,
@@ -227,6 +253,30 @@ pub(super) fn unknown(given: Given<'_>) -> Error {
     Error::new(Code::TimeInvalid, text).example_if(in_when(given))
 }
 
+/// The error for a text that may be any kind of time and is a pattern with a mistake.
+pub(super) fn no_pattern(given: Given<'_>) -> Error {
+    match CronSpec::parse(given.value) {
+        Err(error) => error.example_if(in_when(given)),
+        Ok(_) => unknown(given),
+    }
+}
+
+/// The error for a recurrence rule of iCalendar, with what it means as a pattern or interval.
+pub(super) fn recurrence_rule(given: Given<'_>) -> Error {
+    let text = format!(
+        "{} is a recurrence rule (RRULE), which is not understood: write it as a cron pattern or an \
+         interval, or in words",
+        shown(given.value.trim())
+    );
+    let meant = corrections::recurrence_rule::recurrence_rule(given.value);
+    let example = meant.map(|meant| match (given.asked, meant) {
+        (Asked::AsAny, Correction::Cron(pattern, _)) => fields([("when", pattern)]),
+        (Asked::AsAny, Correction::Every(every)) => fields([("when", format!("every {every}"))]),
+        (_, meant) => meant.example(),
+    });
+    Error::new(given.code(), text).example_if(example)
+}
+
 /// What a text in an unknown form means, as a field that takes any time.
 fn in_when(given: Given<'_>) -> Option<Example> {
     let Given {
@@ -236,12 +286,12 @@ fn in_when(given: Given<'_>) -> Option<Example> {
         return Some(fields([("when", time.text)]));
     }
     match corrections::cron::cron(value)? {
-        corrections::cron::Correction::Cron(pattern, None) => Some(fields([("when", pattern)])),
-        corrections::cron::Correction::Cron(pattern, Some(zone)) => {
+        Correction::Cron(pattern, None) => Some(fields([("when", pattern)])),
+        Correction::Cron(pattern, Some(zone)) => {
             Some(fields([("when", pattern), ("timezone", zone)]))
         }
         // Bare, it may be meant once.
-        corrections::cron::Correction::Every(_) => None,
+        Correction::Every(_) => None,
     }
 }
 
@@ -258,11 +308,16 @@ pub(super) fn past(value: &str, at: Timestamp, zone: &Zone, now: Timestamp) -> E
     )
 }
 
-/// Readings, each in quotation marks.
+/// Readings of which one is meant.
 fn either(readings: &[String]) -> String {
+    listed(readings, "or")
+}
+
+/// Readings, each in quotation marks.
+fn listed(readings: &[String], last_word: &str) -> String {
     let quoted: Vec<String> = readings.iter().map(|r| format!("{r:?}")).collect();
     match quoted.as_slice() {
-        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        [rest @ .., last] if !rest.is_empty() => format!("{} {last_word} {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
 }

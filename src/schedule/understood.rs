@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::asked::{Asked, Given};
+use super::corrections::recurrence_rule::is_recurrence_rule;
 use super::cron::joined;
 use super::interval::{Step, is_capital_m};
 use super::timetable::{Timetable, just_before};
@@ -46,8 +47,15 @@ impl Understood {
     /// [`crate::error::Code::CronInvalid`], [`crate::error::Code::CronNever`] and
     /// [`crate::error::Code::IntervalInvalid`], with the readings of words that leave a doubt.
     pub fn parse(asked: Asked, value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
+        let given = Given {
+            asked,
+            value,
+            zone,
+            now,
+        };
         match asked {
             Asked::Exactly(kind) => Spec::parse(kind, value, zone, now).map(Understood::from),
+            _ if is_recurrence_rule(value) => Err(unclear::recurrence_rule(given)),
             Asked::As(ScheduleType::Once) => once(value, zone, now),
             Asked::As(kind) => recurring(kind, value, zone, now),
             Asked::AsAny => any(value, zone, now),
@@ -162,7 +170,24 @@ fn any(value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
     match words::understand(value, now, zone) {
         Ok(Meaning::Once(once)) => Ok(once.into()),
         Ok(Meaning::Recurring(found)) => repeated(found, given),
+        Err(refusal) if refusal.readings.is_empty() && looks_like_pattern(value) => {
+            Err(unclear::no_pattern(given))
+        }
         Err(refusal) => Err(unclear::explained(unclear::unknown(given), &refusal, given)),
+    }
+}
+
+/// Whether a text has the signs and about as many fields as a pattern, or a nickname.
+fn looks_like_pattern(value: &str) -> bool {
+    let is_sign = |c: char| c.is_ascii_digit() || "*,/-?#LWH".contains(c);
+    let fields: Vec<&str> = value.split_whitespace().collect();
+    match fields.as_slice() {
+        [name] => name.starts_with('@'),
+        [first, second, ..] => {
+            (4..=7).contains(&fields.len())
+                && [first, second].iter().all(|f| f.chars().all(is_sign))
+        }
+        [] => false,
     }
 }
 

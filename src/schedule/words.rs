@@ -22,6 +22,7 @@
 //! | every 2 days at 8 | days of the calendar, the first at the next 8:00 |
 //! | hourly, every hour | on the hour; 60 minutes from the beginning |
 //! | every monday at 9 and friday at 16:30 | each day at its own time, every week |
+//! | in January | that of every year |
 //! | every hour at :15 | each hour, so many minutes past it |
 //! | every 15 minutes from 9am through 5pm | at 17:00, too; "to" and "until" leave that open |
 //!
@@ -37,6 +38,7 @@ mod here;
 mod notes;
 pub(super) mod number;
 mod once;
+mod once_or_again;
 mod phrase;
 mod read;
 mod recurrence;
@@ -50,7 +52,7 @@ use jiff::Timestamp;
 pub(super) use self::phrase::{MOST_TIMES, at_a_distance, clauses};
 use self::refusal::Doubt;
 pub use self::refusal::{NotUnderstood, Why};
-use self::said::{Day, Of, Repeat, Said, Which};
+use self::said::{Repeat, Said};
 use self::token::{Kind, Token};
 pub use self::understood::{Meaning, Once, Recurrence, Rule};
 use super::Zone;
@@ -109,6 +111,11 @@ pub fn understand(text: &str, now: Timestamp, zone: &Zone) -> Result<Meaning, No
     Asked::new(now, zone, Wants::Either).answer(text, DEPTH)
 }
 
+/// Whether a text begins with a date: "june 1 to august 31".
+pub(super) fn begins_with_date(text: &str) -> bool {
+    token::tokens(text).is_ok_and(|tokens| read::begins_with_date(&tokens))
+}
+
 /// The phrase of a point in time: `2027-01-05 09:00 Europe/Berlin`.
 pub(super) fn phrase_of_time(at: Timestamp, zone: &Zone) -> String {
     here::shown(at, &here::Here::Zone(zone.clone()))
@@ -145,22 +152,22 @@ impl<'a> Asked<'a> {
         if let Some(answer) = clauses.and_then(|clauses| self.settle_all(clauses, depth)) {
             return answer;
         }
-        let (why, texts) = match (doubts::vague(&tokens), &why) {
-            (Some(texts), _) => (Why::Vague, texts),
-            (None, Why::Unknown(word)) => {
-                let texts = doubts::misspelt(&tokens, word);
-                (why, texts)
-            }
-            _ => (why, Vec::new()),
-        };
-        let readings = match depth {
-            0 => Vec::new(),
-            _ => texts
-                .iter()
+        let readings = |texts: Vec<String>| -> Vec<String> {
+            let texts = texts.iter().filter(|_| depth > 0);
+            texts
                 .flat_map(|text| phrases(self.answer(text, depth - 1)))
-                .collect(),
+                .collect()
         };
-        Err(limited(why, readings))
+        if let Some(texts) = doubts::vague(&tokens) {
+            let found = readings(texts);
+            let why = if found.is_empty() { why } else { Why::Vague };
+            return Err(limited(why, found));
+        }
+        let texts = match &why {
+            Why::Unknown(word) => doubts::misspelt(&tokens, word),
+            _ => Vec::new(),
+        };
+        Err(limited(why, readings(texts)))
     }
 
     /// A phrase as what is asked for: `PT15M` is a length, waited once or again and again.
@@ -177,15 +184,22 @@ impl<'a> Asked<'a> {
     /// What a phrase means, or each thing that it may mean.
     fn settle(&self, said: &Said, depth: u8) -> Result<Meaning, NotUnderstood> {
         let doubt = match self.resolve(said) {
-            Ok(meaning) => return Ok(meaning.with_notes(notes::notes(said))),
+            Ok(meaning) => {
+                let repeats = matches!(meaning, Meaning::Recurring(_));
+                return Ok(meaning.with_notes(notes::notes(said, repeats)));
+            }
             Err(doubt) => doubt,
         };
+        // A schedule for each time of day is no reading of one schedule.
+        let is_in_parts_too = matches!(doubt.why, Why::OneEach(_));
         let readings = match depth {
             0 => Vec::new(),
             _ => doubt
                 .readings
                 .iter()
-                .flat_map(|said| phrases(self.settle(said, depth - 1)))
+                .map(|said| self.settle(said, depth - 1))
+                .filter(|answer| !is_in_parts(answer) || is_in_parts_too)
+                .flat_map(phrases)
                 .collect(),
         };
         Err(limited(doubt.why, readings))
@@ -257,6 +271,9 @@ impl<'a> Asked<'a> {
         if let Some(doubt) = self.several_days(said) {
             return Err(doubt);
         }
+        if !said.months.is_empty() && !self.repeats(said) {
+            return Err(self.in_months_once(said));
+        }
         match self.repeats(said) {
             true => {
                 let found = recurrence::resolve(said, self.now, self.zone)?;
@@ -271,108 +288,6 @@ impl<'a> Asked<'a> {
             },
         }
     }
-
-    /// Whether a phrase is a repetition. "The last day of the month" is one, unless a single time
-    /// is asked for.
-    fn repeats(&self, said: &Said) -> bool {
-        let of_month = self.wants != Wants::Time && !said.is_single;
-        said.repeat.is_some()
-            || match &said.day {
-                Some(Day::Week { which, .. }) => *which == Which::All,
-                Some(Day::Month { of, .. } | Day::Nths { of, .. }) => {
-                    *of == Of::Every || (*of == Of::TheMonth && of_month)
-                }
-                _ => false,
-            }
-    }
-
-    /// A length of time alone: "45m" may be waited once, or again and again.
-    fn lone(&self, said: &Said, length: said::Length) -> Result<Meaning, Doubt> {
-        let alone = Said {
-            lone: Some(length),
-            ..Said::default()
-        };
-        if *said != alone {
-            return Err(Why::Unfit("a length of time", "anything else").into());
-        }
-        let once = Said {
-            after: Some(length),
-            ..Said::default()
-        };
-        let step = Said {
-            repeat: Some(Repeat::Step(length)),
-            ..Said::default()
-        };
-        let readings = match self.wants {
-            Wants::Recurrence => return self.resolve(&step),
-            Wants::Time => vec![once],
-            Wants::Either => vec![once, step],
-        };
-        Err(Doubt::new(
-            Why::Ambiguous("whether it is once or again and again"),
-            readings,
-        ))
-    }
-
-    /// "Monday and Thursday at 9": these two, or all of them?
-    fn several_days(&self, said: &Said) -> Option<Doubt> {
-        let Some(Day::Week { days, which }) = &said.day else {
-            return None;
-        };
-        if days.len() < 2 || *which == Which::All || said.repeat.is_some() {
-            return None;
-        }
-        let mut readings = Vec::new();
-        if self.wants != Wants::Time {
-            readings.push(each(said));
-        }
-        if self.wants != Wants::Recurrence {
-            readings.extend(days.iter().map(|day| {
-                let (days, which) = (vec![*day], *which);
-                let day = Some(Day::Week { days, which });
-                Said {
-                    day,
-                    ..said.clone()
-                }
-            }));
-        }
-        Some(Doubt::new(
-            Why::Ambiguous("whether it is once or every week"),
-            readings,
-        ))
-    }
-
-    /// A single time where a repetition is asked for, and the repetition that is like it.
-    fn not_once(&self, said: &Said) -> Doubt {
-        let like = match &said.day {
-            None if !said.clocks.is_empty() => Some(Said {
-                repeat: Some(Repeat::Daily),
-                ..said.clone()
-            }),
-            Some(Day::Week {
-                which: Which::Coming,
-                ..
-            }) => Some(each(said)),
-            Some(Day::Month {
-                of: Of::Unsaid | Of::Months(_, None),
-                ..
-            }) => Some(each(said)),
-            _ => None,
-        };
-        let readings: Vec<Said> = like.into_iter().collect();
-        match once::resolve(said, self.now, self.zone) {
-            Ok(found) => Doubt::new(Why::IsOnce(found.phrase), readings),
-            Err(doubt) if readings.is_empty() => doubt.why.into(),
-            Err(doubt) => Doubt::new(doubt.why, readings),
-        }
-    }
-}
-
-fn each(said: &Said) -> Said {
-    Said {
-        repeat: Some(Repeat::Each),
-        ..said.clone()
-    }
 }
 
 /// The phrase of what was understood, or the readings of what was not.
@@ -383,6 +298,17 @@ fn phrases(answer: Result<Meaning, NotUnderstood>) -> Vec<String> {
         Err(refusal) if matches!(refusal.why, Why::Past(_)) => Vec::new(),
         Err(refusal) => refusal.readings,
     }
+}
+
+/// Whether what was asked for needs several schedules.
+fn is_in_parts(answer: &Result<Meaning, NotUnderstood>) -> bool {
+    matches!(
+        answer,
+        Err(NotUnderstood {
+            why: Why::OneEach(_),
+            ..
+        })
+    )
 }
 
 /// A refusal with each reading once.

@@ -6,7 +6,7 @@ pub(super) mod other_names;
 mod parse;
 mod places;
 
-pub(super) use places::{ABBREVIATIONS, AMBIGUOUS, PLACES};
+pub(super) use places::{ABBREVIATIONS, AMBIGUOUS, NO_CITIES, PLACES, SPELLED_OUT};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;

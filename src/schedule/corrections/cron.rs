@@ -248,7 +248,10 @@ fn in_words(lower: &str) -> Option<String> {
         at += used;
     }
     let time = time?.time;
-    let several = days.len() > 1 && days.iter().any(|d| d == "*");
+    // "Every weekday on Monday" is one or the other.
+    let is_in_range = |day: &String| day != "1-5" && "12345".contains(day.as_str());
+    let is_twice = days.iter().any(|d| d == "1-5") && days.iter().any(is_in_range);
+    let several = days.len() > 1 && days.iter().any(|d| d == "*") || is_twice;
     if days.is_empty() || several || time.second() != 0 || time.subsec_nanosecond() != 0 {
         return None;
     }

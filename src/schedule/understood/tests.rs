@@ -203,7 +203,7 @@ fn what_leaves_a_doubt_is_refused_with_its_readings() {
             CRON,
             "weekdays at 9 except 2026-12-25 and 3 more dates",
             Code::CronInvalid,
-            "Give dates as --except; instead of leaving out days of the week",
+            "Give dates as --except",
             None,
         ),
         (
@@ -299,7 +299,12 @@ fn what_is_told_in_words_means_the_same_when_it_is_given_back() {
             Some("on the first monday of every month at 09:00 Europe/Berlin"),
         ),
         (CRON, "*/15 * * * *", None),
-        (CRON, "0 9 * 6 1", None),
+        (CRON, "0 9 1 6 1", None),
+        (
+            CRON,
+            "0 9 * 6 1",
+            Some("every monday in june at 09:00 Europe/Berlin"),
+        ),
         (
             CRON,
             "30 * * * *",

@@ -73,7 +73,8 @@ fn separator(tokens: &[Token]) -> usize {
 
 /// A clause, if it names days and times of day.
 fn clause_of(tokens: &[Token]) -> Option<Said> {
-    let said = read(tokens).ok()?;
+    // Months that come last may be those of all clauses.
+    let said = read(tokens).ok().filter(|said| !said.has_months_last)?;
     let has_days = said.day.is_some() || said.repeat.is_some();
     let has_times = !said.clocks.is_empty()
         || said.part.is_some()
@@ -102,7 +103,8 @@ pub(super) fn share_place(clauses: &mut [Said]) -> Result<(), Why> {
     Ok(())
 }
 
-/// "Every monday at 9 and friday at 16:30": every friday, too.
+/// "Every monday at 9 and friday at 16:30": every friday, too. If one of them is in some months only,
+/// that is not so sure.
 pub(super) fn share_every(clauses: &mut [Said]) {
     let mut is_each = false;
     for said in clauses {
@@ -113,10 +115,10 @@ pub(super) fn share_every(clauses: &mut [Said]) {
                 ..
             })
         );
-        if is_each && is_coming && said.repeat.is_none() {
+        if is_each && is_coming && said.repeat.is_none() && said.months.is_empty() {
             said.repeat = Some(Repeat::Each);
         }
-        is_each = said.repeat == Some(Repeat::Each);
+        is_each = said.repeat == Some(Repeat::Each) && said.months.is_empty();
     }
 }
 

@@ -105,7 +105,13 @@ fn of_day(said: &Said, day: &Day, today: Date) -> Result<Vec<Date>, Doubt> {
     match day {
         Day::On(date) => Ok(vec![*date]),
         Day::After(length, day) => {
-            let each = of_day(&with(said, (**day).clone()), day, today)?;
+            let each = of_day(&with(said, (**day).clone()), day, today).map_err(|doubt| {
+                let after = |mut said: Said| {
+                    said.day = said.day.map(|day| Day::After(*length, Box::new(day)));
+                    said
+                };
+                Doubt::new(doubt.why, doubt.readings.into_iter().map(after).collect())
+            })?;
             each.into_iter()
                 .map(|date| later(said, date, length))
                 .collect()
@@ -171,6 +177,7 @@ fn of_week(said: &Said, day: Weekday, which: Which, today: Date) -> Result<Vec<D
         // On a Friday, "Friday" may be today or in a week.
         Which::Coming | Which::All if coming == today => Ok(vec![today, week(today)?]),
         Which::Coming | Which::All => Ok(vec![coming]),
+        Which::This => Ok(vec![coming]),
         Which::Next if coming == today => Ok(vec![week(today)?]),
         // The day before, it would be called tomorrow.
         Which::Next if coming == today.tomorrow().map_err(too_far)? => {
@@ -179,25 +186,48 @@ fn of_week(said: &Said, day: Weekday, which: Which, today: Date) -> Result<Vec<D
             Err(Doubt::new(why, readings))
         }
         Which::Next => Ok(vec![coming]),
-        Which::NextWeek => {
-            let since_monday = i64::from(today.weekday().since(Weekday::Monday));
-            let monday = today.checked_add((7 - since_monday).days());
-            let monday = monday.map_err(too_far)?;
-            let days = i64::from(day.since(Weekday::Monday));
-            let date = monday.checked_add(days.days()).map_err(too_far)?;
-            // Weeks begin on Sunday for some, and on Monday for others.
-            let other = match (today.weekday(), day) {
-                (Weekday::Sunday, Weekday::Sunday) => return Ok(vec![week(today)?]),
-                (Weekday::Sunday, _) => week(date)?,
-                (_, Weekday::Sunday) => date.checked_sub(7.days()).map_err(too_far)?,
-                _ => return Ok(vec![date]),
+        Which::AfterNext => {
+            let next = if coming == today {
+                week(today)?
+            } else {
+                coming
             };
-            let mut both = [date, other];
-            both.sort();
-            let readings = both.map(|date| on(said, date)).to_vec();
+            let readings = vec![on(said, week(next)?), on(said, week(week(next)?)?)];
+            let why = Why::Ambiguous("which of them is the next one");
+            Err(Doubt::new(why, readings))
+        }
+        Which::ThisWeek => in_week(said, day, today, 0),
+        Which::NextWeek => in_week(said, day, today, 1),
+        Which::WeekAfterNext => in_week(said, day, today, 2),
+    }
+}
+
+/// The day of the week that is so many weeks after this one.
+fn in_week(said: &Said, day: Weekday, today: Date, ahead: i64) -> Result<Vec<Date>, Doubt> {
+    let later = |date: Date, days: i64| date.checked_add(days.days()).map_err(too_far);
+    let since_monday = i64::from(today.weekday().since(Weekday::Monday));
+    let date = later(
+        today,
+        i64::from(day.since(Weekday::Monday)) - since_monday + 7 * ahead,
+    )?;
+    // Weeks begin on Sunday for some, and on Monday for others.
+    let other = match (today.weekday(), day) {
+        (Weekday::Sunday, Weekday::Sunday) => return Ok(vec![date]),
+        (Weekday::Sunday, _) => later(date, 7)?,
+        (_, Weekday::Sunday) => later(date, -7)?,
+        _ => return Ok(vec![date]),
+    };
+    let mut both = vec![date, other];
+    both.retain(|date| *date >= today);
+    both.sort();
+    match both.as_slice() {
+        [_, _] => {
+            let readings = both.into_iter().map(|date| on(said, date)).collect();
             let why = Why::Ambiguous("whether a week begins on Sunday or on Monday");
             Err(Doubt::new(why, readings))
         }
+        [only] => Ok(vec![*only]),
+        _ => Ok(vec![date]),
     }
 }
 

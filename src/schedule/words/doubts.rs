@@ -1,6 +1,6 @@
 //! Words that people use and that name no certain time: what they may mean instead.
 
-use super::number::{MONTHS, WEEKDAYS};
+use super::number::{MONTHS, ROUND_MINUTES, WEEKDAYS, small};
 use super::token::{Kind, Token};
 use crate::schedule::nearest;
 
@@ -38,10 +38,15 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("start of next week", &["monday next week"]),
     (
         "end of next week",
-        &["friday next week", "sunday next week"],
+        &[
+            "friday next week",
+            "saturday next week",
+            "1 day after saturday next week",
+        ],
     ),
-    ("this week", &[""]),
-    ("this year", &[""]),
+    ("later this week", &[]),
+    ("later next week", &[]),
+    ("later this month", &[]),
     ("another", &[""]),
     ("next week", &["monday next week", "friday next week"]),
     (
@@ -67,9 +72,7 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("no later than", &["at"]),
     ("at least", &[""]),
     ("by", &[""]),
-    ("before", &[""]),
     ("within", &["in"]),
-    ("exactly", &[""]),
     ("roughly", &[""]),
     ("next morning", &["tomorrow morning"]),
     ("next hour", &["in 1 hour"]),
@@ -85,8 +88,6 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("first thing", &["at 08:00", "at 09:00"]),
     ("lunchtime", &["at 12:00", "at 13:00"]),
     ("lunch", &["at 12:00", "at 13:00"]),
-    ("half nine", &["half past nine", "half past eight"]),
-    ("sharp", &[""]),
     ("right now", &["in 1 minute"]),
     ("now", &["in 1 minute"]),
     ("immediately", &["in 1 minute"]),
@@ -186,6 +187,12 @@ const KNOWN: &[&str] = &[
 
 /// The texts that are meant by one with vague words in it.
 pub(super) fn vague(tokens: &[Token]) -> Option<Vec<String>> {
+    // A deadline. Between other words, "before" may count back.
+    if let [first, rest @ ..] = tokens
+        && first.text == "before"
+    {
+        return Some(vec![text(rest)]);
+    }
     for at in 0..tokens.len() {
         for length in (1..=LONGEST.min(tokens.len() - at)).rev() {
             let words = text(tokens.get(at..at + length)?);
@@ -199,6 +206,36 @@ pub(super) fn vague(tokens: &[Token]) -> Option<Vec<String>> {
                 .map(|other| format!("{before} {other} {after}"));
             return Some(texts.collect());
         }
+    }
+    spoken(tokens)
+}
+
+/// "Half seven", which is half past six for some, and "ten to nine", which may also be the time between
+/// them.
+fn spoken(tokens: &[Token]) -> Option<Vec<String>> {
+    let word = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    for at in 0..tokens.len() {
+        let hour = |at: usize| {
+            let hour = small(word(at)).or_else(|| word(at).parse().ok());
+            hour.filter(|hour| (1..=12).contains(hour))
+        };
+        let (length, others) = match (word(at), word(at + 1)) {
+            ("half", _) if let Some(hour) = hour(at + 1) => {
+                let before = if hour == 1 { 12 } else { hour - 1 };
+                let each = [hour, before].map(|hour| format!("half past {hour}"));
+                (2, each.to_vec())
+            }
+            (minutes, "to") if ROUND_MINUTES.contains(&minutes) && hour(at + 2).is_some() => {
+                (3, vec![format!("at {minutes} to {}", word(at + 2))])
+            }
+            _ => continue,
+        };
+        let before = text(tokens.get(..at)?);
+        let after = text(tokens.get(at + length..)?);
+        let texts = others
+            .iter()
+            .map(|other| format!("{before} {other} {after}"));
+        return Some(texts.collect());
     }
     None
 }

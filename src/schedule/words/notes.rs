@@ -3,10 +3,12 @@
 use super::clock::is_morning;
 use super::number::weekday_name;
 use super::once::{LAST_DAY_HOUR, is_last_day};
-use super::said::{Day, Part, Repeat, Said, Which};
+use super::phrase::names;
+use super::said::{Day, Of, Part, Repeat, Said, Which};
 
-/// What was taken for granted in understanding a phrase, as sentences without their stops.
-pub(super) fn notes(said: &Said) -> Vec<String> {
+/// What was taken for granted in understanding a phrase that is a repetition or not, as sentences
+/// without their stops.
+pub(super) fn notes(said: &Said, repeats: bool) -> Vec<String> {
     let mut notes = Vec::new();
     match (said.clocks.as_slice(), said.part) {
         ([], Some(part)) => {
@@ -22,6 +24,25 @@ pub(super) fn notes(said: &Said) -> Vec<String> {
             notes.push("an hour from 8 to 11 without am or pm is in the morning".to_owned());
         }
         _ => {}
+    }
+    let is_of_the_month = matches!(
+        &said.day,
+        Some(
+            Day::Month {
+                of: Of::TheMonth,
+                ..
+            } | Day::Nths {
+                of: Of::TheMonth,
+                ..
+            }
+        )
+    );
+    if repeats && is_of_the_month && said.repeat.is_none() {
+        notes.push("it repeats every month; \"of this month\" is once".to_owned());
+    }
+    if !said.months.is_empty() {
+        let months = names(&said.months);
+        notes.push(format!("it repeats in {months} of every year"));
     }
     match (&said.day, said.repeat) {
         (

@@ -79,6 +79,9 @@ pub(in crate::schedule) const WEEKDAYS: [&str; 7] = [
     "saturday",
 ];
 
+/// The minutes before an hour that people say without "minutes": "ten to nine".
+pub(super) const ROUND_MINUTES: [&str; 3] = ["five", "ten", "twenty"];
+
 fn place<const N: usize>(list: &[&str; N], word: &str) -> Option<i8> {
     let at = list.iter().position(|w| *w == word)?;
     i8::try_from(at).ok()

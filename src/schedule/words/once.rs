@@ -76,10 +76,17 @@ pub(super) fn resolve(said: &Said, now: Timestamp, zone: &Zone) -> Result<Once, 
     if said.place.is_some() && said.today.is_none() && today != home && names_no_date(said) {
         return two_todays(said, now, zone, [today, home]);
     }
-    let at = match said.day.is_some() || said.after.is_some() {
+    let mut at = match said.day.is_some() || said.after.is_some() {
         true => on_a_day(said, today, now, &here)?,
         false => within_a_day(said, now, &here)?,
     };
+    // Of an hour that happens twice, the abbreviation says which.
+    if let Some(Place::Short(offset, place)) = &said.place
+        && let Ok(second) = offset.to_timestamp(at.wall)
+        && place.tz().to_offset(second) == *offset
+    {
+        at.at = second;
+    }
     if let Some(Place::Short(offset, place)) = &said.place
         && place.tz().to_offset(at.at) != *offset
     {

@@ -72,8 +72,8 @@ pub(super) fn times(times: &[Time]) -> String {
 /// "Every weekday", "on the first Monday of every month".
 pub(super) fn days(days: &Days) -> String {
     match days {
-        Days::All => "every day".to_owned(),
-        Days::Week(days) => week(days),
+        Days::All(months) => format!("every day{}", in_months(months)),
+        Days::Week(days, months) => week(days) + &in_months(months),
         Days::Month(days, months) => {
             let each: Vec<String> = days.iter().map(|day| month_day(*day)).collect();
             format!("on the {} of {}", list(&each), of(months))
@@ -118,11 +118,24 @@ fn month_day(day: MonthDay) -> String {
 
 /// "Every month", or some months of every year.
 fn of(months: &[i8]) -> String {
-    if months.is_empty() {
-        return "every month".to_owned();
+    match months {
+        [] => "every month".to_owned(),
+        months => format!("{} every year", names(months)),
     }
+}
+
+/// In some months, or nothing where it is all of them.
+fn in_months(months: &[i8]) -> String {
+    match months {
+        [] => String::new(),
+        months => format!(" in {}", names(months)),
+    }
+}
+
+/// "January, March and May".
+pub(super) fn names(months: &[i8]) -> String {
     let each: Vec<String> = months.iter().map(|m| month_name(*m).to_owned()).collect();
-    format!("{} every year", list(&each))
+    list(&each)
 }
 
 /// "Hourly", "at 15 and 45 minutes past every hour, every weekday".
@@ -157,7 +170,7 @@ pub(in crate::schedule) fn at_a_distance(minutes: i64, [first, last]: [Time; 2])
 /// The days after what happens often on them. Each day goes without saying.
 fn on(of: &Days) -> String {
     match of {
-        Days::All => String::new(),
+        Days::All(months) if months.is_empty() => String::new(),
         of => format!(", {}", days(of)),
     }
 }

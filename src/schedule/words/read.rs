@@ -5,14 +5,16 @@ mod date;
 mod day;
 mod hour;
 mod length;
+mod months;
 mod place;
 mod repeat;
+mod spoken;
 mod times;
 mod week;
 mod window;
 
 use super::Why;
-use super::said::{Clock, Day, Form, HOUR, Place, Repeat, Said, Times, Which};
+use super::said::{Clock, Day, Form, HOUR, Of, Place, Repeat, Said, Times, Which};
 use super::token::{Kind, Token};
 
 /// What a reader of one part makes of the tokens: `None` if the part is not there.
@@ -37,30 +39,8 @@ struct Reader<'a> {
 /// # Errors
 /// [`Why::Unknown`] and [`Why::Twice`], and what is wrong with a part.
 pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
-    let mut tokens = tokens;
-    if let [first, rest @ ..] = tokens
-        && first.text == "please"
-    {
-        let comma = rest.first().is_some_and(|t| t.text == ",");
-        tokens = rest.get(usize::from(comma)..).unwrap_or_default();
-    } else if let [rest @ .., last] = tokens
-        && last.text == "please"
-    {
-        tokens = rest;
-        if let [rest @ .., last] = tokens
-            && last.text == ","
-        {
-            tokens = rest;
-        }
-    }
-    let mut reader = Reader {
-        tokens,
-        at: 0,
-        has_iso_date: false,
-        is_after_t: false,
-        is_in_window: false,
-        times: None,
-    };
+    let tokens = without_request(tokens);
+    let mut reader = Reader::new(tokens);
     let mut said = Said::default();
     while reader.at < tokens.len() {
         if reader.at > 0 && reader.peek() == "," {
@@ -71,13 +51,59 @@ pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
         }
     }
     reader.fit_times(&mut said)?;
+    reader.fit_months(&mut said)?;
     match said == Said::default() {
         true => Err(Why::Empty),
         false => Ok(said),
     }
 }
 
+/// The tokens without "please" at either end and "remind me" at the beginning.
+fn without_request(tokens: &[Token]) -> &[Token] {
+    let is = |token: &Token, word: &str| token.text == word;
+    let mut tokens = tokens;
+    if let [first, rest @ ..] = tokens
+        && is(first, "please")
+    {
+        let comma = rest.first().is_some_and(|t| is(t, ","));
+        tokens = rest.get(usize::from(comma)..).unwrap_or_default();
+    } else if let [rest @ .., last] = tokens
+        && is(last, "please")
+    {
+        tokens = match rest {
+            [rest @ .., last] if is(last, ",") => rest,
+            rest => rest,
+        };
+    }
+    match tokens {
+        [first, second, rest @ ..] if is(first, "remind") && is(second, "me") => rest,
+        tokens => tokens,
+    }
+}
+
+/// Whether a date comes first, whatever comes after it.
+pub(super) fn begins_with_date(tokens: &[Token]) -> bool {
+    let is_dated = |day: &Day| match day {
+        Day::On(_) | Day::Slashed { .. } => true,
+        Day::Month { of, .. } => matches!(of, Of::Months(..)),
+        _ => false,
+    };
+    let day = Reader::new(tokens).day(None);
+    day.is_ok_and(|day| day.as_ref().is_some_and(is_dated))
+}
+
 impl<'a> Reader<'a> {
+    fn new(tokens: &'a [Token]) -> Self {
+        Reader {
+            tokens,
+            at: 0,
+            has_iso_date: false,
+            is_after_t: false,
+            is_in_window: false,
+            times: None,
+        }
+    }
+
     /// Reads the next part of the phrase, and whether there was one.
     fn part(&mut self, said: &mut Said) -> Result<bool, Why> {
         if let Some(minutes) = self.past_each_hour()? {
@@ -95,6 +121,14 @@ impl<'a> Reader<'a> {
             put(&mut said.window, window, "part of the day")?;
             return Ok(true);
         }
+        if let Some(months) = self.in_months(said.repeat)? {
+            if !said.months.is_empty() {
+                return Err(Why::Twice("month"));
+            }
+            said.months = months;
+            said.has_months_last = !said.clocks.is_empty() || said.part.is_some();
+            return Ok(true);
+        }
         if said.repeat.is_some() && self.eat_start() {
             let rest = self.tokens.get(self.at..).unwrap_or_default();
             let from = read(rest)?;
@@ -103,6 +137,10 @@ impl<'a> Reader<'a> {
             }
             self.at = self.tokens.len();
             put(&mut said.from, Box::new(from), "beginning")?;
+            return Ok(true);
+        }
+        if let Some(days) = self.other_days(said) {
+            said.day = Some(days);
             return Ok(true);
         }
         if let Some(at) = self.epoch() {

@@ -31,6 +31,9 @@ pub(super) fn resolve(said: &Said, now: Timestamp, zone: &Zone) -> Result<Recurr
         return within::within(said, length, place);
     }
     match said.repeat {
+        Some(Repeat::Step(_)) if !said.months.is_empty() => {
+            Err(Why::Unfit("a month", "an interval").into())
+        }
         Some(Repeat::Step(length)) => interval::interval(said, length, now, here, place.as_ref()),
         _ if said.from.is_some() => Err(Why::Unfit("a beginning", "days and times").into()),
         Some(Repeat::Nth(n)) => Err(second_or_other(said, n)),
@@ -98,13 +101,18 @@ fn second_or_other(said: &Said, n: i8) -> Doubt {
         && let [weekday] = days.as_slice()
         && n <= 5
     {
+        let (repeat, of) = match said.months.as_slice() {
+            [] => (Repeat::Monthly, Of::Every),
+            months => (Repeat::Each, Of::Months(months.to_vec(), None)),
+        };
         readings.push(Said {
-            repeat: Some(Repeat::Monthly),
+            repeat: Some(repeat),
             day: Some(Day::Nths {
                 nths: vec![Nth::Number(n)],
                 weekday: *weekday,
-                of: Of::Every,
+                of,
             }),
+            months: Vec::new(),
             ..said.clone()
         });
     }

@@ -85,7 +85,7 @@ pub enum Why {
     #[error("the year has two figures: write all four of it")]
     ShortYear,
     /// A repetition in one year.
-    #[error("what repeats is not of one year")]
+    #[error("what repeats is not of one year, but it can have a start and an end")]
     OneYear,
     /// Part of a second, a day or a month.
     #[error("only hours and minutes can be divided, and not finer than a second")]
@@ -98,6 +98,9 @@ pub enum Why {
         "days follow the calendar and hours are elapsed time, so an interval has one or the other"
     )]
     Mixed,
+    /// Several times or days where an interval has one.
+    #[error("an interval has one {0}: make a schedule for each")]
+    OneEach(&'static str),
     /// A time of day with seconds where only minutes count.
     #[error("a time of day that repeats has no seconds")]
     Seconds,

@@ -13,6 +13,10 @@ pub(super) struct Said {
     pub repeat: Option<Repeat>,
     /// Which day or days.
     pub day: Option<Day>,
+    /// In which months of each year.
+    pub months: Vec<i8>,
+    /// The months were named after the time of day.
+    pub has_months_last: bool,
     /// A day of the week beside a date, which must agree with it.
     pub weekday: Option<Weekday>,
     /// Times of day.
@@ -130,10 +134,18 @@ pub(super) enum Day {
 pub(super) enum Which {
     /// The first to come.
     Coming,
+    /// "This Friday".
+    This,
     /// "Next Friday".
     Next,
+    /// "Friday after next".
+    AfterNext,
+    /// That of this week.
+    ThisWeek,
     /// That of the next week.
     NextWeek,
+    /// That of the week after it.
+    WeekAfterNext,
     /// All of them: "Mondays", "Mon-Fri".
     All,
 }
@@ -285,10 +297,10 @@ impl Part {
 /// The days of a cron pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Days {
-    /// Each.
-    All,
-    /// Days of the week, in order.
-    Week(Vec<Weekday>),
+    /// Each, or each of some months.
+    All(Vec<i8>),
+    /// Days of the week, in order, of each month or of some months.
+    Week(Vec<Weekday>, Vec<i8>),
     /// Days of each month, or of some months.
     Month(Vec<MonthDay>, Vec<i8>),
     /// Some of the days of each month, or of some months, that have one name.

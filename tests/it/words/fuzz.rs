@@ -16,7 +16,8 @@ const TABLE: &str = include_str!("phrases.txt");
 /// Words that only lead to the one after them, or say again what is clear.
 const FILLERS: &[&str] = &[
     "at", "@", "on", "the", "of", "in", "and", "&", ",", ";", "please", "this", "coming",
-    "upcoming", "o'clock", "time", "once", "just", "from", "a", "an", "now", "after", "",
+    "upcoming", "o'clock", "time", "once", "just", "from", "a", "an", "now", "after", "sharp",
+    "exactly", "",
 ];
 
 /// Words of one kind: where one says again what another word says, another of its kind is refused.
@@ -39,6 +40,7 @@ const KINDS: &[&[&str]] = &[
     ],
     &["business", "working", "workday", "monday"],
     &["january", "february", "july", "december", "dec", "jan"],
+    &["five", "ten", "twenty"],
     &["am", "pm"],
     &["morning", "afternoon", "evening", "night", "tonight"],
     &["mornings", "afternoons", "evenings", "nights"],
@@ -139,6 +141,10 @@ const OTHERS: &[&str] = &[
     "starting",
     "business",
     "in",
+    "during",
+    "between",
+    "ten",
+    "week",
     "at",
     "every",
     "on",

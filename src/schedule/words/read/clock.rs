@@ -12,14 +12,14 @@ use super::{Reader, Tried, shows_24_hours};
 
 /// What was written of a time of day, before it is known whether the clock shows it.
 #[derive(Default)]
-struct Written<'a> {
-    hour: &'a str,
-    minute: &'a str,
-    second: &'a str,
-    fraction: &'a str,
-    has_colon: bool,
+pub(super) struct Written<'a> {
+    pub hour: &'a str,
+    pub minute: &'a str,
+    pub second: &'a str,
+    pub fraction: &'a str,
+    pub has_colon: bool,
     /// It can only be one of the 24 hours.
-    is_sure: bool,
+    pub is_sure: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -27,6 +27,7 @@ impl<'a> Reader<'a> {
     pub(super) fn clocks(&mut self) -> Tried<Vec<Clock>> {
         self.attempt(|r| {
             let is_at = r.eat_any(&["at", "@"]);
+            r.eat_any(&["exactly", "precisely"]);
             let Some(first) = r.clock(is_at)? else {
                 return Ok(None);
             };
@@ -46,6 +47,7 @@ impl<'a> Reader<'a> {
                 };
                 clocks.push(next);
             }
+            r.eat("sharp");
             r.agree(&mut clocks, 0);
             Ok(Some(clocks))
         })
@@ -128,100 +130,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// "Half past nine", "quarter to 5pm", "nine o'clock", "nine thirty am", and "nine" after "at".
-    fn spoken(&mut self, is_at: bool) -> Tried<Clock> {
-        let minutes = self.minutes_before_hour();
-        let is_past = match minutes {
-            Some(_) if self.eat_any(&["past", "after"]) => true,
-            Some(_) if self.eat_any(&["to", "before"]) => false,
-            Some(_) => return Ok(None),
-            None => true,
-        };
-        let figures = self.figures();
-        let hour = match figures {
-            Some(figures) => figures.parse().ok(),
-            None => self.number_in_words(),
-        };
-        let Some(hour) = hour else {
-            return Ok(None);
-        };
-        let is_word = figures.is_none();
-        let after = match is_word && minutes.is_none() {
-            true => self.minutes_in_words(),
-            false => None,
-        };
-        let half = self.half();
-        let is_clock = half.is_none() && self.eat_any(&["o'clock", "oclock"]);
-        let half = half.or_else(|| self.half());
-        // Figures with nothing around them are for `written`.
-        let is_unit = unit(self.peek()).is_some() || number::month(self.peek()).is_some();
-        let is_spoken =
-            minutes.is_some() || is_clock || (is_word && (half.is_some() || (is_at && !is_unit)));
-        // "A quarter to 12am" may be on the day before.
-        if !is_spoken || (!is_past && hour == 12 && half.is_some()) {
-            return Ok(None);
-        }
-        if !(1..=12).contains(&hour) {
-            return Err(Why::NoSuchTime(format!("{hour} o'clock")));
-        }
-        let minutes = minutes.or(after).unwrap_or_default();
-        let hour = match (is_past, hour) {
-            (true, hour) => hour,
-            (false, 1) => 12,
-            (false, hour) => hour - 1,
-        };
-        let minute = if is_past { minutes } else { 60 - minutes };
-        let text = (hour.to_string(), format!("{minute:02}"));
-        let written = Written {
-            hour: &text.0,
-            minute: &text.1,
-            ..Written::default()
-        };
-        self.clock_of(&written, half).map(Some)
-    }
-
-    /// The minutes in "nine thirty".
-    fn minutes_in_words(&mut self) -> Option<i8> {
-        let before = self.at;
-        let minutes = self.number_in_words().filter(|m| (10..60).contains(m));
-        if minutes.is_none() {
-            self.at = before;
-        }
-        minutes
-    }
-
-    /// The minutes in "half past nine", "twenty to five" and "10 minutes past 3".
-    fn minutes_before_hour(&mut self) -> Option<i8> {
-        let before = self.at;
-        self.eat("a");
-        let found = match self.peek() {
-            "half" if self.peek_at(1) == "past" => Some(30),
-            "quarter" => Some(15),
-            _ => None,
-        };
-        if found.is_some() {
-            self.at += 1;
-            return found;
-        }
-        self.at = before;
-        let minutes = match self.figures() {
-            Some(figures) => figures.parse().ok(),
-            None => self.number_in_words(),
-        };
-        let named = self.eat_any(&["minutes", "minute"]);
-        let is_relative = match self.peek() {
-            "past" => true,
-            // "Ten to five" may also be the time between them.
-            "after" | "to" | "before" => named,
-            _ => false,
-        };
-        let fits = is_relative && minutes.is_some_and(|m| (1..60).contains(&m));
-        if !fits {
-            self.at = before;
-        }
-        minutes.filter(|_| fits)
-    }
-
     /// A time of day in figures.
     fn written(&mut self, is_at: bool, after_t: bool) -> Option<Written<'a>> {
         let hour = self.figures()?;
@@ -273,7 +181,11 @@ impl<'a> Reader<'a> {
         after_t: bool,
     ) -> Option<()> {
         let figures = written.hour;
-        let awaited = is_at || after_t || self.is_half() || self.is_before_part();
+        let awaited = is_at
+            || after_t
+            || self.is_half()
+            || self.is_before_part()
+            || self.is_military(figures);
         if !awaited || figures.len() > 4 && !(after_t && figures.len() == 6) {
             return None;
         }
@@ -284,8 +196,7 @@ impl<'a> Reader<'a> {
                 _ => (hour, rest, ""),
             };
             (written.hour, written.minute, written.second) = (hour, minute, second);
-            let is_military = figures.len() == 4 && self.eat_any(&["hours", "hrs"]);
-            written.is_sure = is_military;
+            written.is_sure = figures.len() == 4 && self.eat_any(&["hours", "hrs"]);
         }
         // "At 5 January", "at 3rd" and "at 20 minutes" name no hour.
         let next = self.peek();
@@ -296,13 +207,26 @@ impl<'a> Reader<'a> {
         (!is_other).then_some(())
     }
 
+    /// Whether figures are a time of day as in "0900 hours", and not so many of them from now.
+    fn is_military(&self, figures: &str) -> bool {
+        let is_shown = match figures.split_at_checked(2) {
+            Some((hour, minute)) if figures.len() == 4 => hour < "24" && minute < "60",
+            _ => false,
+        };
+        let is_length = matches!(
+            self.peek_at(1),
+            "from" | "after" | "before" | "later" | "hence"
+        );
+        is_shown && matches!(self.peek(), "hours" | "hrs") && !self.is_joined() && !is_length
+    }
+
     /// Whether `am` or `pm` comes next.
     fn is_half(&self) -> bool {
         matches!(self.peek(), "am" | "pm")
     }
 
     /// Whether "in the morning" or the like comes next.
-    fn is_before_part(&self) -> bool {
+    pub(super) fn is_before_part(&self) -> bool {
         match [self.peek(), self.peek_at(1), self.peek_at(2)] {
             ["in", "the", part] => matches!(part, "morning" | "afternoon" | "evening"),
             ["at", "night", _] => true,
@@ -310,7 +234,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn half(&mut self) -> Option<Half> {
+    pub(super) fn half(&mut self) -> Option<Half> {
         if self.eat("am") {
             return Some(Half::Am);
         }
@@ -318,7 +242,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The time of day of what was written.
-    fn clock_of(&self, written: &Written<'_>, half: Option<Half>) -> Result<Clock, Why> {
+    pub(super) fn clock_of(&self, written: &Written<'_>, half: Option<Half>) -> Result<Clock, Why> {
         let shown = || {
             let parts = [written.hour, written.minute, written.second];
             let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
@@ -385,7 +309,7 @@ impl<'a> Reader<'a> {
 
 /// The half of the day.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Half {
+pub(super) enum Half {
     Am,
     Pm,
 }

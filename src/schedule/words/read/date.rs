@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One or two figures that are no time of day.
-    fn day_number(&mut self) -> Option<i8> {
+    pub(super) fn day_number(&mut self) -> Option<i8> {
         let before = self.at;
         let figures = self.figures()?;
         let number = figures.parse().ok().filter(|n| (1..=39).contains(n));

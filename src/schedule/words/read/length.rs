@@ -68,6 +68,9 @@ impl Reader<'_> {
             if is_now && !before {
                 return Ok(None);
             }
+            if before {
+                r.eat_any(&["exactly", "precisely"]);
+            }
             let is_iso = r.kind() == Some(Kind::Iso);
             let Some(length) = r.length()? else {
                 return Ok(None);
@@ -82,19 +85,38 @@ impl Reader<'_> {
         })
     }
 
-    /// So many days or months after another day: "a week from Friday", "2 days after tomorrow".
+    /// So many days or months after another day, or before it: "a week from Friday", "the day before
+    /// 25 December".
     pub(super) fn day_after(&mut self) -> Tried<Day> {
         self.attempt(|r| {
+            let is_day = r.eat_all(&["the", "day"]);
             r.eat("in");
-            let Some(length) = r.length()? else {
+            let one_day = Length {
+                days: 1,
+                ..Length::default()
+            };
+            let length = match is_day {
+                true => Some(one_day),
+                false => r.length()?,
+            };
+            let Some(length) = length.filter(|length| length.seconds == 0) else {
                 return Ok(None);
             };
-            if length.seconds != 0 || !r.eat_any(&["from", "after"]) {
-                return Ok(None);
-            }
+            let length = match (r.peek(), is_day) {
+                ("after", _) | ("from", false) => length,
+                ("before", _) => Length {
+                    months: -length.months,
+                    days: -length.days,
+                    ..length
+                },
+                _ => return Ok(None),
+            };
+            r.at += 1;
             let day = r.day(None)?.filter(|day| match day {
                 Day::Relative(_) | Day::On(_) | Day::Month { .. } => true,
-                Day::Week { days, which } => days.len() == 1 && *which == Which::Coming,
+                Day::Week { days, which } => {
+                    days.len() == 1 && matches!(which, Which::Coming | Which::NextWeek)
+                }
                 Day::Nths { .. } | Day::Slashed { .. } | Day::After(..) => false,
             });
             Ok(day.map(|day| Day::After(length, Box::new(day))))

@@ -8,7 +8,7 @@ use super::super::said::Place;
 use super::super::token::Kind;
 use super::{Reader, Tried};
 use crate::schedule::Zone;
-use crate::schedule::zone::{ABBREVIATIONS, AMBIGUOUS, PLACES};
+use crate::schedule::zone::{ABBREVIATIONS, AMBIGUOUS, NO_CITIES, PLACES, SPELLED_OUT};
 
 /// The zones of North America by the names that hold in summer and winter.
 const REGIONS: [(&str, &str, &str); 4] = [
@@ -86,6 +86,9 @@ impl Reader<'_> {
                 && self.peek_at(2) != ":";
             return Ok(self.offset().filter(|_| !is_short).map(Place::At));
         }
+        if let Some(spelled_out) = self.spelled_out() {
+            return Ok(Some(spelled_out));
+        }
         if let Some(region) = self.region() {
             return Ok(Some(region));
         }
@@ -142,6 +145,15 @@ impl Reader<'_> {
         Offset::from_seconds(seconds)
             .ok()
             .filter(|_| fits && !goes_on)
+    }
+
+    /// "Central European Summer Time", which is one offset as `CEST` is.
+    fn spelled_out(&mut self) -> Option<Place> {
+        SPELLED_OUT.iter().find_map(|(name, seconds, zone)| {
+            let words: Vec<&str> = name.split(' ').collect();
+            let place = Place::Short(Offset::from_seconds(*seconds).ok()?, Zone::named(zone)?);
+            self.eat_all(&words).then_some(place)
+        })
     }
 
     /// "Eastern time", "Pacific Standard Time", `ET`.
@@ -223,6 +235,7 @@ static CITIES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
             let city = squeezed(name.rsplit_once('/')?.1);
             Some((city, name))
         })
+        .filter(|(city, _): &(String, String)| !NO_CITIES.contains(&city.as_str()))
         .collect()
 });
 

@@ -4,7 +4,7 @@ use jiff::civil::Weekday;
 
 use super::super::Why;
 use super::super::number;
-use super::super::said::{Day, Part, Repeat, Which};
+use super::super::said::{Day, Part, Repeat, Said, Which};
 use super::{Reader, Tried};
 
 const WORKDAYS: [Weekday; 5] = [
@@ -46,20 +46,22 @@ impl Reader<'_> {
             return Ok(Some(range));
         }
         let before = self.at;
-        if matches!(self.peek_at(1), "next" | "coming" | "upcoming") {
+        let is_after_next = [self.peek_at(2), self.peek_at(3)] == ["after", "next"];
+        if matches!(self.peek_at(1), "next" | "coming" | "upcoming") || is_after_next {
             self.eat("the");
         }
         let which = match self.peek() {
             "next" => Which::Next,
+            "this" => Which::This,
             _ => Which::Coming,
         };
-        if which == Which::Next || self.peek() == "this" {
+        if which != Which::Coming {
             self.at += 1;
         }
-        if which == Which::Coming {
+        if which != Which::Next {
             self.eat_any(&["coming", "upcoming"]);
         }
-        let is_plain = self.at == before;
+        let is_plain = self.at == before || is_after_next;
         let Some((first, mut is_many)) = self.weekday() else {
             return Ok(None);
         };
@@ -78,9 +80,8 @@ impl Reader<'_> {
             days.push(day);
             is_many |= of_many;
         }
-        let is_single = is_plain && days.len() == 1;
-        if is_single && (self.eat_all(&["of", "next", "week"]) || self.eat_all(&["next", "week"])) {
-            let which = Which::NextWeek;
+        let is_single = is_plain && days.len() == 1 && !is_many;
+        if is_single && let Some(which) = self.which_week() {
             return Ok(Some(Day::Week { days, which }));
         }
         is_many |= is_plain && part_of_many_days(self.peek()).is_some();
@@ -88,15 +89,94 @@ impl Reader<'_> {
         Ok(Some(Day::Week { days, which }))
     }
 
+    /// What is left of all days, or of those that were named, without some days of the week: "every day
+    /// except Sunday".
+    pub(super) fn other_days(&mut self, said: &Said) -> Option<Day> {
+        let before = self.at;
+        let days = self.left(said);
+        if days.is_none() {
+            self.at = before;
+        }
+        let (days, which) = (days?, Which::All);
+        Some(Day::Week { days, which })
+    }
+
+    fn left(&mut self, said: &Said) -> Option<Vec<Weekday>> {
+        // "But on Sunday" would go on with another time.
+        let is_without = self.eat_all(&["but", "not", "on"])
+            || self.eat_all(&["but", "not"])
+            || self.eat("but")
+            || self.eat_all(&["except", "for"])
+            || self.eat_all(&["except", "on"])
+            || self.eat_any(&["except", "excluding"]);
+        if !is_without {
+            return None;
+        }
+        let mut without = self.weekend_or_weekday()?;
+        while let Some(more) = self.next_of_list(Self::weekend_or_weekday) {
+            without.extend(more);
+        }
+        let all: Vec<Weekday> = match &said.day {
+            None if said.repeat == Some(Repeat::Daily) => {
+                Weekday::Monday.cycle_forward().take(7).collect()
+            }
+            Some(Day::Week {
+                days,
+                which: Which::All,
+            }) => days.clone(),
+            _ => return None,
+        };
+        let is_all = without.iter().all(|day| all.contains(day));
+        let left: Vec<Weekday> = all
+            .into_iter()
+            .filter(|day| !without.contains(day))
+            .collect();
+        (is_all && left.len() > 1).then_some(left)
+    }
+
+    fn weekend_or_weekday(&mut self) -> Option<Vec<Weekday>> {
+        if self.eat_any(&["weekends", "weekend"]) || self.eat_all(&["the", "weekend"]) {
+            return Some(vec![Weekday::Saturday, Weekday::Sunday]);
+        }
+        self.weekday().map(|(day, _)| vec![day])
+    }
+
+    /// In which week a day is that was just named.
+    fn which_week(&mut self) -> Option<Which> {
+        if self.eat_all(&["after", "next"]) {
+            return Some(Which::AfterNext);
+        }
+        let before = self.at;
+        self.eat_any(&["of", "in"]);
+        let week = self.week();
+        if week.is_none() {
+            self.at = before;
+        }
+        week
+    }
+
+    /// "This week", "next week" or "the week after next".
+    fn week(&mut self) -> Option<Which> {
+        if self.eat_all(&["next", "week"]) {
+            return Some(Which::NextWeek);
+        }
+        if self.eat_all(&["this", "week"]) {
+            return Some(Which::ThisWeek);
+        }
+        let is_later = self.eat_all(&["the", "week", "after", "next"])
+            || self.eat_all(&["week", "after", "next"]);
+        is_later.then_some(Which::WeekAfterNext)
+    }
+
     /// "Next week on Friday".
     fn day_next_week(&mut self) -> Tried<Day> {
         self.attempt(|r| {
-            if !r.eat_all(&["next", "week"]) {
+            let Some(which) = r.week() else {
                 return Ok(None);
-            }
+            };
             r.eat("on");
             Ok(r.weekday().filter(|(_, is_many)| !is_many).map(|(day, _)| {
-                let (days, which) = (vec![day], Which::NextWeek);
+                let days = vec![day];
                 Day::Week { days, which }
             }))
         })

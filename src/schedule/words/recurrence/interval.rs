@@ -1,6 +1,6 @@
 //! Intervals, and the instants at which they begin.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time, Weekday};
 use jiff::{Timestamp, ToSpan};
 
 use super::super::here::{Here, shown};
@@ -113,15 +113,12 @@ fn first(said: &Said, length: Length, now: Timestamp, here: &Zone) -> Result<Tim
             which: Which::Coming,
         }) if length.days % 7 == 0 => match days.as_slice() {
             [day] => Some(*day),
-            _ => return Err(Why::Unfit("several days", "an interval").into()),
+            days => return Err(one_each_week(said, days, now, here)),
         },
         Some(_) => return Err(Why::Unfit("that day", "an interval").into()),
     };
     let wall = here.wall(now);
     let times = times(said)?;
-    let [time] = times.as_slice() else {
-        return Err(Why::Unfit("several times of day", "an interval").into());
-    };
     if days.is_none() && length.days % 7 == 0 {
         let each = [wall.date(), wall.date().tomorrow().unwrap_or(wall.date())];
         let each = each.map(|date| Said {
@@ -129,7 +126,9 @@ fn first(said: &Said, length: Length, now: Timestamp, here: &Zone) -> Result<Tim
                 days: vec![date.weekday()],
                 which: Which::Coming,
             }),
-            ..at_clock(said, Clock::sure(*time))
+            clocks: times.iter().map(|time| Clock::sure(*time)).collect(),
+            part: None,
+            ..said.clone()
         });
         return Err(Doubt::new(Why::NoDay, each.to_vec()));
     }
@@ -137,12 +136,55 @@ fn first(said: &Said, length: Length, now: Timestamp, here: &Zone) -> Result<Tim
     for ahead in 0..=7 {
         let date = wall.date().checked_add(ahead.days());
         let date = date.map_err(|_| Doubt::from(Why::TooFar))?;
-        let at = Here::Zone(here.clone()).instant_of(date.to_datetime(*time))?;
-        if fits(&date) && at > now {
-            return Ok(at);
+        let mut each = Vec::new();
+        for time in &times {
+            each.push(Here::Zone(here.clone()).instant_of(date.to_datetime(*time))?);
         }
+        if !fits(&date) || each.iter().any(|at| *at <= now) {
+            continue;
+        }
+        return match each.as_slice() {
+            [only] => Ok(*only),
+            _ => Err(one_each_time(said, date, &times)),
+        };
     }
     Err(Why::TooFar.into())
+}
+
+/// The doubt about "every 2 days at 9 and 17", which are the same days: those from `date` on.
+fn one_each_time(said: &Said, date: Date, times: &[Time]) -> Doubt {
+    let each = times.iter().map(|time| Said {
+        day: None,
+        clocks: Vec::new(),
+        from: Some(Box::new(at_clock(
+            &Said {
+                day: Some(Day::On(date)),
+                ..Said::default()
+            },
+            Clock::sure(*time),
+        ))),
+        ..said.clone()
+    });
+    Doubt::new(Why::OneEach("time of day"), each.collect())
+}
+
+/// The doubt about "every 2 weeks on Monday and Thursday". Which of the weeks are meant is clear as long
+/// as both are still to come in this one, or neither.
+fn one_each_week(said: &Said, days: &[Weekday], now: Timestamp, here: &Zone) -> Doubt {
+    let is_later = |day: &Weekday| {
+        let today = here.wall(now).weekday();
+        day.to_monday_zero_offset() - today.to_monday_zero_offset()
+    };
+    let is_clear =
+        days.iter().all(|day| is_later(day) > 0) || days.iter().all(|day| is_later(day) < 0);
+    let each = days.iter().filter(|_| is_clear).map(|day| Said {
+        day: Some(Day::Week {
+            days: vec![*day],
+            which: Which::Coming,
+        }),
+        ..said.clone()
+    });
+    Doubt::new(Why::OneEach("day of the week"), each.collect())
 }
 
 /// The doubt about "every 3 months": of which ones? Each year has them in the same places.

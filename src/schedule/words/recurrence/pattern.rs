@@ -29,8 +29,9 @@ pub(super) fn days(said: &Said) -> Result<Days, Doubt> {
         }
     };
     let unfit = || Doubt::from(Why::Unfit("that repetition", "that day"));
+    let in_months = || said.months.clone();
     match (&said.day, said.repeat) {
-        (None, Some(Repeat::Daily)) => Ok(Days::All),
+        (None, Some(Repeat::Daily)) => Ok(Days::All(in_months())),
         (None, _) => Err(Why::NoDay.into()),
         (Some(Day::Week { days, which }), repeat) => {
             let fits = matches!(
@@ -46,10 +47,13 @@ pub(super) fn days(said: &Said) -> Result<Days, Doubt> {
             days.sort_by_key(|day| day.to_monday_zero_offset());
             days.dedup();
             match fits {
-                true if days.len() == 7 => Ok(Days::All),
-                true => Ok(Days::Week(days)),
+                true if days.len() == 7 => Ok(Days::All(in_months())),
+                true => Ok(Days::Week(days, in_months())),
                 false => Err(unfit()),
             }
+        }
+        (Some(Day::Month { .. } | Day::Nths { .. }), _) if !said.months.is_empty() => {
+            Err(Why::Twice("month").into())
         }
         (Some(Day::Month { days, of }), _) => {
             if let (Of::Months(_, Some(_)), Some(_)) = (of, said.repeat) {
@@ -180,16 +184,25 @@ fn without_day(said: &Said) -> Doubt {
         which: Which::Coming,
     };
     let readings = match said.repeat {
-        Some(Repeat::Weekly) if said.clocks.is_empty() => vec![said.every_days(7), with(monday)],
-        Some(Repeat::Weekly) => vec![with(monday)],
+        Some(Repeat::Weekly) => vec![said.every_days(7), with(monday)],
         Some(Repeat::Monthly) => vec![
             with(month(vec![MonthDay::Number(1)])),
             with(month(vec![MonthDay::Last])),
         ],
-        _ => vec![with(Day::Month {
-            days: vec![MonthDay::Number(1)],
-            of: Of::Months(vec![1], None),
-        })],
+        _ => {
+            let months = match said.months.as_slice() {
+                [] => vec![1],
+                months => months.to_vec(),
+            };
+            let first = Day::Month {
+                days: vec![MonthDay::Number(1)],
+                of: Of::Months(months, None),
+            };
+            vec![Said {
+                months: Vec::new(),
+                ..with(first)
+            }]
+        }
     };
     Doubt::new(Why::NoDay, readings)
 }
@@ -204,8 +217,8 @@ fn fields(days: &Days) -> (String, String, String) {
         months => joined(months.iter().map(i8::to_string).collect()),
     };
     match days {
-        Days::All => (star(), star(), star()),
-        Days::Week(days) => {
+        Days::All(months) => (star(), months_of(months), star()),
+        Days::Week(days, months) => {
             let mut numbers: Vec<i8> = days.iter().map(|day| number(*day)).collect();
             numbers.sort_unstable();
             let field = match numbers.as_slice() {
@@ -216,7 +229,7 @@ fn fields(days: &Days) -> (String, String, String) {
                 }
                 numbers => joined(numbers.iter().map(i8::to_string).collect()),
             };
-            (star(), star(), field)
+            (star(), months_of(months), field)
         }
         Days::Month(days, months) => {
             let each = days.iter().map(|day| match day {

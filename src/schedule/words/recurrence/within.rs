@@ -20,7 +20,7 @@ pub(super) fn length(said: &Said) -> Option<Length> {
         _ if said.within.is_some() => said.within,
         Some(Repeat::Hourly) => Some(HOUR),
         Some(Repeat::Step(length)) if length.seconds != 0 => {
-            let is_bounded = said.window.is_some() || said.day.is_some();
+            let is_bounded = said.window.is_some() || said.day.is_some() || !said.months.is_empty();
             Some(length).filter(|_| is_bounded)
         }
         _ => None,
@@ -59,7 +59,7 @@ fn days_of(said: &Said) -> Result<Days, Doubt> {
         repeat => repeat,
     };
     if repeat.is_none() && said.day.is_none() {
-        return Ok(Days::All);
+        return Ok(Days::All(said.months.clone()));
     }
     // "Every hour on Monday": on the next one, or on all of them?
     if let (None, Some(Day::Week { which, .. })) = (repeat, &said.day)
@@ -153,7 +153,7 @@ fn in_window(
         return Err(Why::Unfit("\"inclusive\"", nothing).into());
     }
     // Each day has a midnight at its end; that of a Friday is on Saturday.
-    let can_end = end < DAY || *days == Days::All;
+    let can_end = end < DAY || *days == Days::All(Vec::new());
     if last > DAY && !can_end || end == DAY && window.is_through && !can_end {
         return Err(Why::Unfit("a part of the day that ends after midnight", "some days").into());
     }
