@@ -30,7 +30,7 @@ fi
 url=http://127.0.0.1:$PORT
 
 alive llm || start llm "$VENV/bin/python" "$here/../letta/stub_llm.py" --port "$LLM_PORT"
-wait_http llm "http://127.0.0.1:$LLM_PORT/v1/models" 20
+wait_http llm "http://127.0.0.1:$LLM_PORT/v1/models" 120
 
 cd "$state/home"
 unset LETTA_API_KEY LETTA_BASE_URL LETTA_AGENT_ID
@@ -61,7 +61,7 @@ if ! alive letta; then
   fi
   start letta letta server --listen "ws://127.0.0.1:$PORT" "${auth[@]}"
 fi
-wait_http letta "$url/readyz" 60
+wait_http letta "$url/readyz" 300
 say "the App Server is up at $url"
 { read -r agent; read -r other; } <"$state/agents"
 printf 'APP_SERVER_URL=%s\nAPP_SERVER_TOKEN=%s\nAGENT_ID=%s\nOTHER_AGENT_ID=%s\nLLM_URL=http://127.0.0.1:%s\nSTATE=%s\n' \

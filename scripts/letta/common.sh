@@ -109,7 +109,7 @@ start_postgres() {
   if is_root; then as=(setpriv --reuid 65534 --regid 65534 --clear-groups); fi
   start pg "${as[@]}" "$bin/postgres" -D "$1" -p "$2" -c listen_addresses=127.0.0.1 \
     -c unix_socket_directories= -c fsync=off -c full_page_writes=off -c max_connections=60
-  for _ in $(seq 1 100); do
+  for _ in $(seq 1 1200); do
     "$bin/pg_isready" -q -h 127.0.0.1 -p "$2" && return
     sleep 0.1
   done

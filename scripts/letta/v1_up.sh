@@ -53,7 +53,7 @@ if [ "$WITH_REDIS" = 1 ]; then
     --appendonly no --dir "$state"
   export LETTA_REDIS_HOST=127.0.0.1 LETTA_REDIS_PORT=$REDIS_PORT
 fi
-wait_http llm "http://127.0.0.1:$LLM_PORT/v1/models" 20
+wait_http llm "http://127.0.0.1:$LLM_PORT/v1/models" 120
 
 if ! alive letta; then
   mkdir -p "$state/home/.letta" "$state/cwd"
@@ -88,7 +88,7 @@ body = {"name": "first", "model": "openai-proxy/gpt-4o-mini", "include_base_tool
 headers = {"authorization": f"Bearer {password}", "content-type": "application/json"}
 request = urllib.request.Request(f"{url}/v1/agents/", json.dumps(body).encode(), headers)
 ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
-print(json.load(ask(request, timeout=60))["id"])
+print(json.load(ask(request, timeout=300))["id"])
 PY
   mv "$state/agent.new" "$state/agent.id"
 fi

@@ -15,20 +15,21 @@ use std::time::Duration;
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use harm::{Harm, Opening};
 pub use load::Load;
 use state::State;
 pub use state::{Scope, Script};
 
+use crate::ports::{self, Port};
+
 /// A fake App Server. It stops when it is dropped.
 pub struct FakeAppServer {
     inner: Arc<Inner>,
-    address: SocketAddr,
-    serving: Option<AbortHandle>,
+    port: Port,
+    serving: JoinHandle<()>,
 }
 
 struct Inner {
@@ -68,40 +69,30 @@ impl FakeAppServer {
 
     /// The same, by a clock of the test's.
     pub async fn start_at(clock: Clock) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::start_with(listener, clock)
+        Self::start_with(Port::new(), clock)
     }
 
     /// The same, at the address of a server that was stopped.
     pub async fn start_on(address: SocketAddr) -> Self {
-        Self::start_with(bind(address).await, Clock::system())
+        Self::start_with(Port::at(address), Clock::system())
     }
 
-    fn start_with(listener: TcpListener, clock: Clock) -> Self {
-        let mut fake = FakeAppServer {
-            address: listener.local_addr().unwrap(),
-            inner: Arc::new(Inner {
-                state: Mutex::new(State::new(clock)),
-                changes: watch::Sender::new(0),
-                tasks: Mutex::default(),
-            }),
-            serving: None,
-        };
-        fake.serve(listener);
-        fake
-    }
-
-    fn serve(&mut self, listener: TcpListener) {
-        let inner = self.inner.clone();
-        let serving = tokio::spawn(wire::serve(listener, inner));
-        self.serving = Some(serving.abort_handle());
+    fn start_with(port: Port, clock: Clock) -> Self {
+        let inner = Arc::new(Inner {
+            state: Mutex::new(State::new(clock)),
+            changes: watch::Sender::new(0),
+            tasks: Mutex::default(),
+        });
+        FakeAppServer {
+            serving: serve(&port, &inner),
+            inner,
+            port,
+        }
     }
 
     /// Stops as by SIGKILL: what was stored and taken stays, what ran and who listened is forgotten.
     pub fn kill(&mut self) {
-        if let Some(serving) = self.serving.take() {
-            serving.abort();
-        }
+        self.serving.abort();
         self.inner.tasks.lock().unwrap().abort_all();
         self.inner.state().forget_what_runs();
     }
@@ -109,17 +100,18 @@ impl FakeAppServer {
     /// Listens again at the same address.
     pub async fn start_again(&mut self) {
         self.kill();
-        self.serve(bind(self.address).await);
+        ports::end(&self.serving).await;
+        self.serving = serve(&self.port, &self.inner);
     }
 
     /// Its address over HTTP.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.port.address())
     }
 
     /// Its address as a WebSocket.
     pub fn ws_url(&self) -> String {
-        format!("ws://{}", self.address)
+        format!("ws://{}", self.port.address())
     }
 
     /// Makes an agent.
@@ -257,12 +249,6 @@ impl Drop for FakeAppServer {
     }
 }
 
-/// Listens as soon as the server before has let go of the address.
-async fn bind(address: SocketAddr) -> TcpListener {
-    loop {
-        match TcpListener::bind(address).await {
-            Ok(listener) => break listener,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    }
+fn serve(port: &Port, inner: &Arc<Inner>) -> JoinHandle<()> {
+    tokio::spawn(wire::serve(port.listen(), inner.clone()))
 }

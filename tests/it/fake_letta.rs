@@ -23,9 +23,8 @@ use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use load::{Load, Moment};
 use net::{Conn, Conns, Net};
@@ -33,6 +32,8 @@ pub use oddities::ShownRuns;
 pub use spells::Spell;
 use state::State;
 pub use state::{Received, Script};
+
+use crate::ports::{self, Port};
 
 /// How a fake Letta is made.
 pub struct Options {
@@ -60,9 +61,10 @@ impl Default for Options {
 /// A fake Letta server. It stops when it is dropped.
 pub struct FakeLetta {
     inner: Arc<Inner>,
-    address: SocketAddr,
+    port: Port,
     conns: Conns,
-    serving: Option<AbortHandle>,
+    serving: JoinHandle<()>,
+    listens: bool,
 }
 
 struct Inner {
@@ -116,40 +118,26 @@ impl FakeLetta {
 
     /// A server as described.
     pub async fn start_with(options: Options) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = State::new(options);
-        let mut fake = FakeLetta {
-            inner: Arc::new(Inner {
-                state: Mutex::new(state),
-                changes: watch::Sender::new(0),
-                turns: Mutex::default(),
-            }),
-            address,
-            conns: Conns::default(),
-            serving: None,
-        };
-        fake.serve(listener);
-        fake
-    }
-
-    fn serve(&mut self, listener: TcpListener) {
-        let net = Net {
-            listener,
-            conns: self.conns.clone(),
-        };
-        let router = routes::router(self.inner.clone());
-        let service = router.into_make_service_with_connect_info::<Conn>();
-        let serving = tokio::spawn(async { axum::serve(net, service).await.unwrap() });
-        self.serving = Some(serving.abort_handle());
+        let inner = Arc::new(Inner {
+            state: Mutex::new(State::new(options)),
+            changes: watch::Sender::new(0),
+            turns: Mutex::default(),
+        });
+        let (port, conns) = (Port::new(), Conns::default());
+        FakeLetta {
+            serving: serve(&port, &conns, &inner),
+            listens: true,
+            inner,
+            port,
+            conns,
+        }
     }
 
     /// Stops listening, ends every connection and every turn, as a crash does. What was stored
     /// stays, and runs that went on stay so for ever.
     pub fn stop(&mut self) {
-        if let Some(serving) = self.serving.take() {
-            serving.abort();
-        }
+        self.serving.abort();
+        self.listens = false;
         self.conns.cut();
         self.inner.turns.lock().unwrap().abort_all();
         self.inner.state().orphan_all();
@@ -157,25 +145,26 @@ impl FakeLetta {
 
     /// Listens again, at the same address.
     pub async fn start_again(&mut self) {
+        self.leave().await;
+        self.serving = serve(&self.port, &self.conns, &self.inner);
+        self.listens = true;
+    }
+
+    /// Stops, and gives the address, which another server may have then.
+    pub async fn leave(&mut self) -> SocketAddr {
         self.stop();
-        let listener = loop {
-            // The aborted listener closes as soon as its task is let go.
-            match TcpListener::bind(self.address).await {
-                Ok(listener) => break listener,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
-        self.serve(listener);
+        ports::end(&self.serving).await;
+        self.address()
     }
 
     /// Where it listens, or did until it was stopped.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// Makes an agent.
@@ -394,6 +383,16 @@ impl FakeLetta {
     pub fn overlaps(&self) -> usize {
         self.inner.state().overlaps
     }
+}
+
+fn serve(port: &Port, conns: &Conns, inner: &Arc<Inner>) -> JoinHandle<()> {
+    let net = Net {
+        listener: port.listen(),
+        conns: conns.clone(),
+    };
+    let router = routes::router(inner.clone());
+    let service = router.into_make_service_with_connect_info::<Conn>();
+    tokio::spawn(async { axum::serve(net, service).await.unwrap() })
 }
 
 impl Drop for FakeLetta {

@@ -199,13 +199,13 @@ impl RealLetta {
     /// Asks again and again, as only a real peer makes necessary.
     async fn until(&self, mut is_so: impl AsyncFnMut() -> bool) {
         let clock = promptyoself::clock::Clock::system();
-        for _ in 0..600 {
+        for _ in 0..3_000 {
             if is_so().await {
                 return;
             }
             clock.sleep(std::time::Duration::from_millis(100)).await;
         }
-        panic!("it did not come to that within a minute");
+        panic!("it did not come to that within five minutes");
     }
 
     /// Calls it as anybody would.

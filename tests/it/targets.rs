@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::client::raw::{Act, Raw};
 use crate::fake_letta::FakeLetta;
+use crate::ports::Port;
 use crate::program::{Answer, World};
 
 /// A world with a settings file that names two servers beside the one of the environment.
@@ -350,9 +351,8 @@ async fn saying(head: &str) -> Raw {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_named_server_is_told_by_the_settings_of_its_own() {
     let scene = Scene::new().await;
-    let down = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("http://{}", down.local_addr().unwrap());
-    drop(down);
+    let down = Port::new();
+    let nobody = format!("http://{}", down.address());
     let moved = "301 Moved Permanently\r\nlocation: https://elsewhere.example/";
     let moved = saying(moved).await;
     let stranger = saying("404 Not Found").await;

@@ -12,30 +12,23 @@ use promptyoself::clock::Clock;
 use promptyoself::letta_client::{Rest, RestSettings};
 use promptyoself::models::{AgentId, HistoryFilter, IncidentKind, Occurrence};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use crate::client;
 use crate::fake_letta::{FakeLetta, Options, Script};
+use crate::passing_time::{let_happen, while_time_passes};
 use crate::world::{START, World};
 
 /// A page of somebody else's.
 const PAGE: &str = "<html>this is not for you</html>";
 
-/// A server with some agents, and a scheduler's world with the real client; time moves by itself, a
-/// second in a millisecond or more, as long as [`Ticking`] lives.
+/// No test is about more time than this.
+const LONGEST: SignedDuration = SignedDuration::from_hours(30);
+
+/// A server with some agents, and a scheduler's world with the real client.
 pub struct Stage {
     pub world: World<Rest>,
     pub letta: FakeLetta,
     pub agents: Vec<AgentId>,
-}
-
-/// Time that moves.
-pub struct Ticking(JoinHandle<()>);
-
-impl Drop for Ticking {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Stage {
@@ -66,31 +59,29 @@ impl Stage {
         }
     }
 
-    pub fn tick(&self) -> Ticking {
-        let clock = self.world.clock.clone();
-        Ticking(tokio::spawn(async move {
-            loop {
-                clock.advance(SignedDuration::from_secs(1));
-                Clock::system().sleep(Duration::from_millis(1)).await;
-            }
-        }))
+    /// Waits for something while time passes, a second at a time.
+    pub async fn meanwhile<T>(&self, what: impl Future<Output = T>) -> T {
+        let (clock, db) = (&self.world.clock, &self.world.service.db);
+        while_time_passes(clock, SignedDuration::from_secs(1), &[db], what).await
     }
 
-    /// Waits until so much time has passed.
+    /// Lets so much time pass, and all happen that is due until then.
     pub async fn pass(&self, time: SignedDuration) {
-        self.world.clock.sleep(time.unsigned_abs()).await;
+        self.meanwhile(self.world.clock.sleep(time.unsigned_abs()))
+            .await;
+        let_happen(&[&self.world.service.db]).await;
     }
 
-    /// Waits until everything that was asked for is settled as wanted.
+    /// Lets time pass until everything that was asked for is settled as wanted.
     pub async fn until(&self, wanted: impl Fn(&[Occurrence]) -> bool) -> Vec<Occurrence> {
-        let give_up = Clock::system().now() + SignedDuration::from_mins(4);
+        let give_up = self.world.now() + LONGEST;
         loop {
             let occurrences = self.world.occurrences().await;
             if wanted(&occurrences) {
                 return occurrences;
             }
             assert!(
-                Clock::system().now() < give_up,
+                self.world.now() < give_up,
                 "never came to what was wanted: {occurrences:#?}"
             );
             self.pass(SignedDuration::from_secs(5)).await;

@@ -76,8 +76,7 @@ async fn what_took_another_servers_place_is_recognised() {
     let agent = v1.add_agent();
     let letta = any(&v1.url(), Some("pw-test"));
     letta.check().await.unwrap();
-    v1.stop();
-    let _app_server = FakeAppServer::start_on(v1.address()).await;
+    let _app_server = FakeAppServer::start_on(v1.leave().await).await;
     assert_eq!(
         letta.check().await.unwrap_err().class,
         ErrorClass::WrongServer

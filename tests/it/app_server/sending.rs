@@ -12,6 +12,7 @@ use rstest::rstest;
 use super::{client, delivered, id, prompt_in, refused, scene, send, settings, unknown};
 use crate::client::waits::timing;
 use crate::fake_app_server::{FakeAppServer, Scope, Script};
+use crate::passing_time::let_arrive;
 
 use ErrorClass as C;
 use RefusalKind as K;
@@ -393,8 +394,11 @@ async fn a_turn_that_is_silent_for_an_hour_is_waited_for() {
             let before = fake.asked("sync");
             while fake.asked("sync") == before {
                 clock.advance(SignedDuration::from_secs(1));
-                for _ in 0..200 {
-                    tokio::task::yield_now().await;
+                for _ in 0..10 {
+                    for _ in 0..20 {
+                        tokio::task::yield_now().await;
+                    }
+                    let_arrive().await;
                 }
             }
         }

@@ -9,8 +9,9 @@ use promptyoself::models::{AgentId, Turn};
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::waits::timing;
 use super::{client, delivered, fake, prompt, refused, send, settings, unknown};
-use crate::fake_letta::{FakeLetta, Script};
+use crate::fake_letta::{FakeLetta, Options, Script};
 
 use ErrorClass as C;
 use RefusalKind as K;
@@ -346,14 +347,19 @@ async fn a_doubt_carries_the_run_that_was_told_before_it() {
 
 #[tokio::test]
 async fn silence_for_too_long_proves_nothing() {
-    let (fake, _, agent) = fake().await;
-    let impatient = super::RestSettings {
-        idle_timeout: Duration::from_millis(200),
-        ..settings(&fake.url())
-    };
-    let letta = Rest::new(impatient, Clock::system()).unwrap();
+    let clock = Clock::manual("2026-03-01T12:00:00Z".parse().unwrap());
+    let fake = FakeLetta::start_with(Options {
+        clock: clock.clone(),
+        ..Options::default()
+    })
+    .await;
+    let agent = fake.add_agent();
+    let letta = Rest::new(settings(&fake.url()), clock.clone()).unwrap();
     fake.script(&agent, Script::Silence);
-    let doubt = unknown(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    let (step, limit) = (SignedDuration::from_secs(1), SignedDuration::from_secs(65));
+    let prompt = prompt(&agent, 1, "hi");
+    let ((answer, _), _) = timing(&clock, step, limit, send(&letta, &prompt)).await;
+    let doubt = unknown(answer);
     assert_eq!(doubt.class, C::Timeout);
     assert_eq!(doubt.run_id, Some(fake.received()[0].run_id.clone()));
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::raw::{Act, Asked, Raw, answer, head, well};
 use super::talks::{Came, TALKS, Talk, agent};
 use super::{lookup, prompt, refused, send, settings, unknown};
+use crate::passing_time::let_arrive;
 
 /// How long a turn may be silent here.
 const IDLE: SignedDuration = SignedDuration::from_mins(1);
@@ -53,11 +54,14 @@ pub async fn timing<T>(
     loop {
         let passed = clock.moment().uptime - began;
         // Whatever is to be said and read without time is said and read.
-        for _ in 0..50 {
-            if let Poll::Ready(done) = poll!(&mut talk) {
-                return (done, passed);
+        for _ in 0..10 {
+            for _ in 0..5 {
+                if let Poll::Ready(done) = poll!(&mut talk) {
+                    return (done, passed);
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
+            let_arrive().await;
         }
         assert!(passed <= limit, "it still waits after {passed:#}");
         clock.advance(step);
@@ -264,9 +268,12 @@ async fn comments_keep_a_turn_alive_for_as_long_as_letta_says_that_it_goes_on() 
     let mut sending = pin!(send(&letta, &prompt));
     for _ in 0..600 {
         clock.advance(SignedDuration::from_secs(5));
-        for _ in 0..50 {
-            assert!(poll!(&mut sending).is_pending());
-            tokio::task::yield_now().await;
+        for _ in 0..10 {
+            for _ in 0..5 {
+                assert!(poll!(&mut sending).is_pending());
+                tokio::task::yield_now().await;
+            }
+            let_arrive().await;
         }
     }
     let asked = raw.asked().into_iter().filter(|a| a.path() == "/v1/runs/");

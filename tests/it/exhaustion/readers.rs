@@ -37,13 +37,16 @@ async fn callers_without_a_key_hold_a_part_of_the_places_and_the_operator_is_ans
     let key = world.key(None);
     let agents = world.key(Some(&world.agent));
     let server = Small::start(world).await;
-    // Some more than their part: one that is refused for a moment while the sockets fill is answered in
-    // few bytes, and holds nothing from then on.
-    let readers = slow_readers(&server, PLACES / 4 + 8).await;
     // Their part is taken once one more of them is refused: for a moment only, while the sockets still
     // fill, and for good until the server gives them up.
+    let mut readers = Vec::new();
     let mut tries = 0;
     let refused = loop {
+        // Some more than their part: one that is refused for a moment while the sockets fill is answered
+        // in few bytes, and holds nothing from then on. If the server is so slow that it gives up the
+        // first of them before it has come to the last, others take their places.
+        let missing = (PLACES / 4 + 8).saturating_sub(server.connections());
+        readers.extend(slow_readers(&server, missing).await);
         let answer = server
             .request("GET", "/api/openapi.json")
             .send()

@@ -95,7 +95,7 @@ impl FakeLetta {
     pub async fn come_back(&mut self) {
         self.set_spell(None);
         self.unscript_path("/v1/*");
-        if self.serving.is_none() {
+        if !self.listens {
             self.start_again().await;
         }
     }

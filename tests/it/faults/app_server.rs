@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use jiff::SignedDuration;
@@ -16,6 +15,7 @@ use super::DELIVERED;
 use super::scene::{documented_ways, show};
 use crate::client;
 use crate::fake_app_server::{FakeAppServer, Harm, Opening, Scope, Script};
+use crate::passing_time::let_happen;
 use crate::world::{START, World};
 
 /// After so many seconds of the manual clock whatever lasts is put right, unless a row says
@@ -264,7 +264,7 @@ async fn play(fault: &Fault) -> Result<(), String> {
     let mut is_over = false;
     while !is_over {
         clock.advance(SignedDuration::from_millis(200));
-        Clock::system().sleep(Duration::from_millis(5)).await;
+        let_happen(&[&world.service.db]).await;
         let passed = clock.now().duration_since(began).as_secs();
         if passed == fault.relief {
             fake.heal();

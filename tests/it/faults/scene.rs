@@ -14,6 +14,7 @@ use promptyoself::scheduler::{DeliveryReport, Settings};
 use super::{Fault, Outage};
 use crate::client;
 use crate::fake_letta::{FakeLetta, Options, Received};
+use crate::passing_time::{let_happen, while_time_passes};
 use crate::world::{Running, START, World};
 
 /// The age at which a run counts as orphaned, in seconds.
@@ -25,8 +26,11 @@ const OTHERS_EVERY: i64 = 5;
 /// After so many seconds of the manual clock a fault must have passed.
 const LONGEST: i64 = 200;
 
+/// In such steps time passes by itself.
+const STEP: SignedDuration = SignedDuration::from_millis(200);
+
 /// A test that waits for what never comes is ended after this long.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_secs(300);
 
 /// What the fault hits.
 const FIRST: &str = "the prompt that is hit";
@@ -125,22 +129,14 @@ impl Scene {
     pub async fn play_outage(&mut self, outage: &Outage) {
         self.withheld = Some(outage.decision);
         (outage.begin)(&mut self.letta);
-        // It is asked whether it is well as time passes.
-        let ticking = tokio::spawn({
-            let clock = self.world.clock.clone();
-            async move {
-                loop {
-                    clock.advance(SignedDuration::from_millis(200));
-                    Clock::system().sleep(Duration::from_millis(4)).await;
-                }
-            }
-        });
         self.hear_until(|s| s.decisions.len() == 1).await;
         assert_eq!(show(&self.decisions[0]), outage.decision);
         let held = self.world.service.db.list_held_targets().await.unwrap();
         assert_eq!(held.len(), 1);
         // All that is due from now on stays due: of nobody else anything is so much as tried.
-        self.world.clock.sleep(Duration::from_secs(180)).await;
+        let (clock, db) = (&self.world.clock, &self.world.service.db);
+        while_time_passes(clock, STEP, &[db], clock.sleep(Duration::from_secs(180))).await;
+        let_happen(&[db]).await;
         let met = self.world.occurrences().await;
         assert_eq!(met.len(), outage.meet_it, "{met:#?}");
         assert!(met.iter().all(|o| o.state == State::Waiting), "{met:#?}");
@@ -149,7 +145,6 @@ impl Scene {
         self.letta.come_back().await;
         self.hear_until(|s| s.second_delivered && s.others_delivered >= 2 * s.others.len())
             .await;
-        ticking.abort();
         assert_eq!(self.decisions.len(), 2, "{:?}", self.decisions);
         let kept = self.kept(&self.hit);
         assert_eq!(kept.len(), 2, "{kept:?}");
@@ -178,8 +173,7 @@ impl Scene {
 
     async fn hear_until(&mut self, heard: impl Fn(&Scene) -> bool) {
         while !heard(self) {
-            let next = tokio::time::timeout(WATCHDOG, self.running.outcome()).await;
-            let outcome = next.unwrap_or_else(|_| panic!("nothing more: {:#?}", self.decisions));
+            let outcome = self.next_outcome().await;
             let occurrence = self.occurrence(outcome.occurrence_id).await;
             let withheld = self.withheld.is_some_and(|w| show(&outcome) == w);
             if self.withheld.is_none() {
@@ -197,6 +191,20 @@ impl Scene {
                 self.second_delivered = true;
             }
         }
+    }
+
+    /// What is settled next; while the server is out, time passes until then.
+    async fn next_outcome(&mut self) -> DeliveryReport {
+        let (clock, db) = (&self.world.clock, &self.world.service.db);
+        let next = self.running.outcome();
+        let next = async {
+            match self.withheld {
+                None => next.await,
+                Some(_) => while_time_passes(clock, STEP, &[db], next).await,
+            }
+        };
+        let next = tokio::time::timeout(WATCHDOG, next).await;
+        next.unwrap_or_else(|_| panic!("nothing more: {:#?}", self.decisions))
     }
 
     async fn occurrence(&self, id: i64) -> Occurrence {

@@ -26,7 +26,7 @@ const VALUES: [&str; 8] = [
 ];
 
 /// How long anything may hang before it counts as such.
-const HANGING: Duration = Duration::from_secs(60);
+const HANGING: Duration = Duration::from_secs(300);
 
 /// A program that keeps to no rule.
 struct Vandal(Foreign);

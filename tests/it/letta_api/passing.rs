@@ -196,7 +196,7 @@ async fn our_own_credentials_never_go_along() {
 
 #[tokio::test]
 async fn a_letta_that_is_away_is_told_as_a_bad_gateway() {
-    let mut upstream = Upstream::start().await;
+    let upstream = Upstream::start().await;
     let (served, _world) = upstream.served("").await;
     upstream.stop().await;
     for path in ["/v1/agents/", "/v1/agents/agent-1/schedule"] {

@@ -1,8 +1,6 @@
 //! Whole requests instead of prompts: stored, sent as they are, found again.
 
-use std::time::Duration;
-
-use promptyoself::clock::Clock;
+use jiff::SignedDuration;
 use promptyoself::models::{
     EnvelopeStyle, Lifecycle, Payload, Policy, PurgeScope, ScheduleType, State,
 };
@@ -13,6 +11,7 @@ use serde_json::{Value, json};
 use super::Scene;
 use crate::fake_letta::Script;
 use crate::foreign_writers::raw::Foreign;
+use crate::passing_time::while_time_passes;
 use crate::world::World;
 
 fn request() -> Value {
@@ -80,14 +79,9 @@ async fn a_request_is_delivered_once_as_it_was_given_whatever_happens(
     while settled.state != State::Delivered {
         // Until the next try, or the next look for it. A minute at once would end what is being asked:
         // the client's limits are timed by the same clock.
-        let real = Clock::system();
-        settled = loop {
-            tokio::select! {
-                biased;
-                outcome = running.outcome() => break outcome,
-                () = real.sleep(Duration::from_millis(20)) => scene.world.advance(1),
-            }
-        };
+        let (clock, db) = (&scene.world.clock, &scene.world.service.db);
+        let step = SignedDuration::from_secs(1);
+        settled = while_time_passes(clock, step, &[db], running.outcome()).await;
     }
     running.stop().await;
     let received = scene.fake.received();

@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::Rest;
-use tokio::net::TcpListener;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::{Reach, Served};
+use crate::ports::{self, Port};
 use crate::world::{START, World};
 
 /// A request as it arrived.
@@ -48,7 +48,8 @@ pub struct Upstream {
     pub heard: mpsc::UnboundedReceiver<Bytes>,
     /// Sends a piece of the answer of `/v1/stream`; dropping it ends the answer.
     pub say: Option<mpsc::UnboundedSender<Result<Bytes, std::io::Error>>>,
-    task: AbortHandle,
+    _port: Port,
+    task: JoinHandle<()>,
 }
 
 impl Upstream {
@@ -63,8 +64,8 @@ impl Upstream {
             heard: heard_in,
             pieces: AsyncMutex::new(pieces),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = Port::new();
+        let (address, listener) = (port.address(), port.listen());
         let router = Router::new().fallback(answer).with_state(inner.clone());
         let task = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
         Upstream {
@@ -72,7 +73,8 @@ impl Upstream {
             address,
             heard,
             say: Some(say),
-            task: task.abort_handle(),
+            _port: port,
+            task,
         }
     }
 
@@ -101,11 +103,8 @@ impl Upstream {
     }
 
     /// Stops listening.
-    pub async fn stop(&mut self) {
-        self.task.abort();
-        while TcpListener::bind(self.address).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+    pub async fn stop(&self) {
+        ports::end(&self.task).await;
     }
 }
 

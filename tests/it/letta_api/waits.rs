@@ -11,6 +11,7 @@ use rstest::rstest;
 
 use super::{Reach, Served, read};
 use crate::client::raw::{Act, Raw, head};
+use crate::passing_time::let_arrive;
 use crate::world::{START, World};
 
 async fn scene(act: Act) -> (Raw, Served, World<Rest>) {
@@ -25,11 +26,14 @@ async fn scene(act: Act) -> (Raw, Served, World<Rest>) {
 async fn hours<T>(clock: &Clock, what: impl Future<Output = T>) -> (T, i64) {
     let mut what = std::pin::pin!(what);
     for steps in 0..1_000 {
-        for _ in 0..200 {
-            if let std::task::Poll::Ready(done) = futures_util::poll!(&mut what) {
-                return (done, steps / 6);
+        for _ in 0..20 {
+            for _ in 0..10 {
+                if let std::task::Poll::Ready(done) = futures_util::poll!(&mut what) {
+                    return (done, steps / 6);
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
+            let_arrive().await;
         }
         clock.advance(SignedDuration::from_mins(10));
     }

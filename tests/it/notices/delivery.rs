@@ -9,6 +9,7 @@ use promptyoself::models::State;
 use super::recorder::Recorder;
 use super::{Telling, final_refusal, posting_to, until_outbox};
 use crate::daemon::pause;
+use crate::foreign_writers::raw::Foreign;
 use crate::world::World;
 
 /// A world in which one prompt dies while a recorder's notices hang or fail as prepared before.
@@ -164,7 +165,12 @@ async fn a_slow_receiver_of_notices_delays_no_prompt_and_no_stop() {
         world.service.db.data_version().await.unwrap();
     }
     telling.task.await.unwrap();
-    // What was broken off is free at once, and arrives when it can.
+    // What was broken off is free at once, and arrives when it can: what had its time before the stop
+    // was heard, a little later.
+    let mut foreign = Foreign::connect(&world.path()).await;
+    let leased = "SELECT count(*) FROM outbox WHERE lease_until IS NOT NULL";
+    assert_eq!(foreign.text(leased).await, "0");
+    world.advance(60);
     recorder.hold(false);
     let other = world.another().await;
     Telling::start(&world, &other, &posting_to(&recorder))

@@ -1,12 +1,10 @@
 //! Who is prompted when: order within a lane, independence between lanes.
 
-use std::time::Duration;
-
-use promptyoself::clock::Clock;
 use promptyoself::models::{ScheduleType, State};
 use promptyoself::scheduler::Mode;
 
 use crate::fake_target::{Act, FakeTarget};
+use crate::passing_time::while_time_passes;
 use crate::world::World;
 
 #[tokio::test]
@@ -145,27 +143,21 @@ async fn schedulers_on_one_database_deliver_each_prompt_once() {
     ];
     // A scheduler that found a lane busy looks again when another process has written; that is
     // noticed by time passing.
-    let ticking = tokio::spawn({
-        let clock = world.clock.clone();
-        async move {
-            loop {
-                clock.advance(jiff::SignedDuration::from_millis(100));
-                // Slower than the database, or the prompts would grow too old meanwhile.
-                Clock::system().sleep(Duration::from_millis(1)).await;
-            }
-        }
-    });
     let [mut a, mut b, mut c] = running;
-    for _ in 0..200 {
-        // A busy lane is found out when the claim is made, so every try is a delivery.
-        let outcome = tokio::select! {
-            outcome = a.outcome() => outcome,
-            outcome = b.outcome() => outcome,
-            Some(outcome) = c.reports.recv() => outcome,
-        };
-        assert_eq!(outcome.state, State::Delivered);
-    }
-    ticking.abort();
+    let delivering = async {
+        for _ in 0..200 {
+            // A busy lane is found out when the claim is made, so every try is a delivery.
+            let outcome = tokio::select! {
+                outcome = a.outcome() => outcome,
+                outcome = b.outcome() => outcome,
+                Some(outcome) = c.reports.recv() => outcome,
+            };
+            assert_eq!(outcome.state, State::Delivered);
+        }
+    };
+    let databases = [&world.service.db, &second.db, &third.db];
+    let step = jiff::SignedDuration::from_millis(100);
+    while_time_passes(&world.clock, step, &databases, delivering).await;
     c.ended().await;
     a.stop().await;
     b.stop().await;

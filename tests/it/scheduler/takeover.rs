@@ -5,6 +5,7 @@ use promptyoself::models::{State, Turn};
 use promptyoself::scheduler::Mode;
 
 use crate::fake_target::Act;
+use crate::passing_time::while_time_passes;
 use crate::world::World;
 
 fn found() -> Evidence {
@@ -92,18 +93,9 @@ async fn a_stop_leaves_what_does_not_end_in_time_to_the_next_scheduler() {
     let running = world.start();
     world.target.wait_for_sent(1).await;
     running.begin_stop();
-    let ticking = tokio::spawn({
-        let clock = world.clock.clone();
-        async move {
-            loop {
-                clock.advance(jiff::SignedDuration::from_millis(500));
-                tokio::task::yield_now().await;
-            }
-        }
-    });
-    running.ended().await;
-    ticking.abort();
-    let _ = ticking.await;
+    let step = jiff::SignedDuration::from_millis(500);
+    let ended = running.ended();
+    while_time_passes(&world.clock, step, &[&world.service.db], ended).await;
     let left = &world.occurrences().await[0];
     assert_eq!(left.state, State::Unknown);
     assert_eq!(left.run_id.as_deref(), Some("run-1"));

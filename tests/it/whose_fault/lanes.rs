@@ -14,7 +14,7 @@ const RULES: [u16; 14] = [
     301, 307, 400, 401, 402, 403, 404, 405, 407, 421, 426, 429, 451, 410,
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_rule_against_one_agent_makes_it_back_off_grow_old_and_be_told_while_others_go_on() {
     for status in RULES {
         eprintln!("{status}");
@@ -25,7 +25,6 @@ async fn a_rule_against_one_agent_makes_it_back_off_grow_old_and_be_told_while_o
         stage.world.once(a.as_str(), "never", 5).await;
         stage.world.every(b.as_str(), "work on", "1m").await;
         let running = stage.world.start();
-        let ticking = stage.tick();
         stage.pass(SignedDuration::from_mins(10)).await;
         let held = stage.world.service.db.list_held_targets().await.unwrap();
         assert!(held.is_empty(), "{status}: {held:?}");
@@ -50,13 +49,12 @@ async fn a_rule_against_one_agent_makes_it_back_off_grow_old_and_be_told_while_o
         for occurrence in &of_b {
             assert!(stage.tries(occurrence).await <= 1, "{status}");
         }
-        drop(ticking);
-        running.stop().await;
+        stage.meanwhile(running.stop()).await;
         stage.world.assert_balanced().await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn agents_that_are_all_refused_alike_while_the_server_says_it_is_well_hold_it() {
     for script in [page(402), page(403), page(404), page(405), page(451)] {
         eprintln!("{script:?}");
@@ -68,7 +66,6 @@ async fn agents_that_are_all_refused_alike_while_the_server_says_it_is_well_hold
             stage.world.once(agent.as_str(), "hello", 5).await;
         }
         let running = stage.world.start();
-        let ticking = stage.tick();
         stage.pass(SignedDuration::from_mins(30)).await;
         let told = stage.incidents().await;
         assert_eq!(told.len(), 1, "{told:?}");
@@ -84,12 +81,11 @@ async fn agents_that_are_all_refused_alike_while_the_server_says_it_is_well_hold
             .await;
         assert_eq!(all.len(), 20);
         assert!(stage.incidents().await.is_empty());
-        drop(ticking);
-        running.stop().await;
+        stage.meanwhile(running.stop()).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_few_agents_that_are_refused_alike_hold_nobody_once_another_is_taken_in() {
     let mut stage = Stage::new(true, 8).await;
     stage.world.settings.max_age = SignedDuration::from_hours(1);
@@ -103,7 +99,6 @@ async fn a_few_agents_that_are_refused_alike_hold_nobody_once_another_is_taken_i
         stage.world.every(agent.as_str(), "work on", "1m").await;
     }
     let running = stage.world.start();
-    let ticking = stage.tick();
     stage
         .until(|all| all.iter().filter(|o| o.state == State::Dead).count() == 4)
         .await;
@@ -117,8 +112,7 @@ async fn a_few_agents_that_are_refused_alike_hold_nobody_once_another_is_taken_i
         let delivered = of.iter().filter(|o| o.state == State::Delivered).count();
         assert!(delivered > 30, "{of:#?}");
     }
-    drop(ticking);
-    running.stop().await;
+    stage.meanwhile(running.stop()).await;
 }
 
 /// A server that refused four agents alike, so that it is held though it says that it is well, and
@@ -131,7 +125,6 @@ async fn after_a_hold(first: impl Fn(&Stage)) {
         stage.world.once(agent.as_str(), "hello", 5).await;
     }
     let running = stage.world.start();
-    let ticking = stage.tick();
     let db = &stage.world.service.db;
     while db.list_held_targets().await.unwrap().is_empty() {
         stage.pass(SignedDuration::from_secs(1)).await;
@@ -139,7 +132,7 @@ async fn after_a_hold(first: impl Fn(&Stage)) {
     // An agent that has met nothing yet is tried before the others.
     first(&stage);
     stage.world.once(agents[4].as_str(), "first", 1).await;
-    stage.letta.wait_for(1).await;
+    stage.meanwhile(stage.letta.wait_for(1)).await;
     for agent in &agents[..4] {
         stage.letta.set_rule(agent, None);
     }
@@ -150,22 +143,21 @@ async fn after_a_hold(first: impl Fn(&Stage)) {
         let of = stage.of(agent).await;
         assert_eq!(of[0].state, State::Delivered, "{of:#?}");
     }
-    running.stop().await;
-    drop(ticking);
+    stage.meanwhile(running.stop()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_turn_that_has_begun_ends_a_hold_however_long_it_goes_on() {
     after_a_hold(|stage| stage.letta.hold(&stage.agents[4])).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_prompt_that_finds_out_whether_a_hold_is_over_keeps_the_others_for_half_a_minute_at_most()
 {
     after_a_hold(|stage| stage.letta.script(&stage.agents[4], Script::Stall)).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_search_that_only_one_agent_is_refused_holds_nobody_and_ends_without_a_second_prompt() {
     let stage = Stage::new(true, 2).await;
     let (a, b) = (stage.agents[0].clone(), stage.agents[1].clone());
@@ -175,7 +167,6 @@ async fn a_search_that_only_one_agent_is_refused_holds_nobody_and_ends_without_a
     stage.world.once(a.as_str(), "once", 5).await;
     stage.world.every(b.as_str(), "work on", "1m").await;
     let running = stage.world.start();
-    let ticking = stage.tick();
     stage
         .until(|all| all.iter().any(|o| o.state == State::Dead))
         .await;
@@ -185,8 +176,7 @@ async fn a_search_that_only_one_agent_is_refused_holds_nobody_and_ends_without_a
     let of_b = stage.of(&b).await;
     let delivered = of_b.iter().filter(|o| o.state == State::Delivered);
     assert!(delivered.count() > 20);
-    drop(ticking);
-    running.stop().await;
+    stage.meanwhile(running.stop()).await;
     let to_a = stage.letta.received().into_iter();
     assert_eq!(to_a.filter(|r| r.agent == a.as_str()).count(), 1);
 }
@@ -258,7 +248,7 @@ fn every_disguise() -> Vec<(&'static str, ShownRuns)> {
     ]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_turn_that_goes_on_unseen_is_never_prompted_again_and_found_when_it_ends() {
     for redis in [true, false] {
         for (name, shown) in every_disguise() {
@@ -269,8 +259,7 @@ async fn a_turn_that_goes_on_unseen_is_never_prompted_again_and_found_when_it_en
             stage.letta.script(&agent, Script::CutMidStream);
             stage.world.once(agent.as_str(), "once", 5).await;
             let running = stage.world.start();
-            let ticking = stage.tick();
-            stage.letta.wait_for(1).await;
+            stage.meanwhile(stage.letta.wait_for(1)).await;
             stage.letta.show_runs(&agent, shown);
             // Longer than any prompt that was lost is waited for.
             stage.pass(SignedDuration::from_mins(20)).await;
@@ -281,13 +270,12 @@ async fn a_turn_that_goes_on_unseen_is_never_prompted_again_and_found_when_it_en
                 .await;
             assert_eq!(all[0].state, State::Delivered, "{name}: {all:#?}");
             assert_eq!(stage.letta.received().len(), 1, "{name}");
-            drop(ticking);
-            running.stop().await;
+            stage.meanwhile(running.stop()).await;
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_run_that_never_ends_and_can_not_be_judged_is_given_up_as_unknown() {
     let disguises = every_disguise();
     let undecided = [
@@ -303,8 +291,7 @@ async fn a_run_that_never_ends_and_can_not_be_judged_is_given_up_as_unknown() {
         stage.letta.script(&agent, Script::Orphan);
         stage.world.once(agent.as_str(), "once", 5).await;
         let running = stage.world.start();
-        let ticking = stage.tick();
-        stage.letta.wait_for(1).await;
+        stage.meanwhile(stage.letta.wait_for(1)).await;
         stage.letta.show_runs(&agent, shown);
         let all = stage
             .until(|all| !all.is_empty() && all.iter().all(|o| !o.state.is_open()))
@@ -312,7 +299,6 @@ async fn a_run_that_never_ends_and_can_not_be_judged_is_given_up_as_unknown() {
         let error = all[0].error.clone().unwrap_or_default();
         assert!(error.starts_with("delivery_unknown: "), "{name}: {error}");
         assert_eq!(stage.letta.received().len(), 1, "{name}");
-        drop(ticking);
-        running.stop().await;
+        stage.meanwhile(running.stop()).await;
     }
 }

@@ -1,10 +1,7 @@
 //! A server that is not well is held, however it says so: nothing ages, there is one notice, and it
 //! recovers by itself.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
-use promptyoself::clock::Clock;
 use promptyoself::letta_client::{RefusalKind, Target};
 use promptyoself::models::{IncidentKind, Lifecycle, State};
 use rstest::rstest;
@@ -39,7 +36,7 @@ fn every_way() -> Vec<(&'static str, Script)> {
 #[rstest]
 #[case(true)]
 #[case(false)]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn while_the_whole_server_says_no_nothing_ages_and_one_notice_tells(#[case] redis: bool) {
     for (name, script) in every_way() {
         let what = format!("{name}, {script:?}, redis {redis}");
@@ -53,7 +50,6 @@ async fn while_the_whole_server_says_no_nothing_ages_and_one_notice_tells(#[case
         }
         stage.letta.script_path("/v1/*", script);
         let running = stage.world.start();
-        let ticking = stage.tick();
         // Far beyond the age at which a prompt is given up.
         stage.pass(SignedDuration::from_mins(12)).await;
         let told = stage.incidents().await;
@@ -86,13 +82,12 @@ async fn while_the_whole_server_says_no_nothing_ages_and_one_notice_tells(#[case
         {
             assert_ne!(schedule.lifecycle, Lifecycle::Paused, "{what}");
         }
-        drop(ticking);
-        running.stop().await;
+        stage.meanwhile(running.stop()).await;
         stage.world.assert_balanced().await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn what_a_frozen_server_was_sent_and_acts_on_when_it_goes_on_is_not_sent_twice() {
     for redis in [true, false] {
         let stage = Stage::new(redis, 1).await;
@@ -100,16 +95,13 @@ async fn what_a_frozen_server_was_sent_and_acts_on_when_it_goes_on_is_not_sent_t
         stage.letta.trap(Moment::Read, 1);
         stage.world.once(agent.as_str(), "once", 5).await;
         let running = stage.world.start();
-        let ticking = stage.tick();
-        stage.letta.trapped().await;
+        stage.meanwhile(stage.letta.trapped()).await;
         stage.letta.set_spell(Some(Spell::Frozen));
         stage.pass(SignedDuration::from_mins(10)).await;
         // Questions that come later are answered before the prompt is acted on.
-        drop(ticking);
         stage.letta.set_spell(None);
         let looked_for = loop {
-            stage.world.advance(1);
-            Clock::system().sleep(Duration::from_millis(20)).await;
+            stage.pass(SignedDuration::from_secs(1)).await;
             let occurrence = stage.world.occurrences().await.remove(0);
             let error = occurrence.error.clone().unwrap_or_default();
             if !error.starts_with("timeout") {
@@ -117,14 +109,12 @@ async fn what_a_frozen_server_was_sent_and_acts_on_when_it_goes_on_is_not_sent_t
             }
         };
         assert_eq!(looked_for.state, State::Unknown, "{looked_for:#?}");
-        let ticking = stage.tick();
         stage.letta.free();
         let all = stage
             .until(|all| all.iter().all(|o| !o.state.is_open()))
             .await;
         assert_eq!(all[0].state, State::Delivered, "{all:#?}");
-        running.stop().await;
-        drop(ticking);
+        stage.meanwhile(running.stop()).await;
         let received = stage.letta.received();
         assert_eq!(received.len(), 1, "{received:#?}");
         assert_eq!(stage.letta.repeats(), 0);
@@ -136,8 +126,8 @@ async fn every_way_of_saying_no_is_trouble_of_the_target_when_it_is_asked() {
     for (name, script) in every_way() {
         let stage = Stage::new(true, 1).await;
         stage.letta.script_path("/v1/*", script.clone());
-        let _ticking = stage.tick();
-        let said = stage.world.target.check().await.unwrap_err();
+        let said = stage.meanwhile(stage.world.target.check()).await;
+        let said = said.unwrap_err();
         assert_eq!(said.kind, RefusalKind::TargetTrouble, "{name} {script:?}");
     }
 }

@@ -10,7 +10,8 @@ const [baseURL, apiKey] = process.argv.slice(2);
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 async function main() {
-  const client = new Letta({ baseURL, apiKey });
+  // A Letta that has little of the machine takes its time for an answer.
+  const client = new Letta({ baseURL, apiKey, timeout: 300_000 });
   const agent = await client.agents.create({
     name: "sdk-typescript",
     model: "openai-proxy/gpt-4o-mini",
@@ -32,11 +33,14 @@ async function main() {
   for (const kind of ["assistant_message", "stop_reason", "usage_statistics"])
     assert.ok(kinds.includes(kind), kinds.join());
 
-  const scheduled_at = Date.now() + 3000;
-  const once = await client.agents.schedule.create(agent.id, {
-    messages: [user([{ type: "text", text: "scheduled once from typescript" }])],
-    schedule: { scheduled_at },
-  });
+  const scheduleOnce = (scheduled_at) =>
+    client.agents.schedule.create(agent.id, {
+      messages: [user([{ type: "text", text: "scheduled once from typescript" }])],
+      schedule: { scheduled_at },
+    });
+  // This one stays while it is looked at.
+  const scheduled_at = Date.now() + 3_600_000;
+  let once = await scheduleOnce(scheduled_at);
   assert.ok(!Number.isNaN(Date.parse(once.next_scheduled_at)), once.next_scheduled_at);
   const recurring = await client.agents.schedule.create(agent.id, {
     messages: [user("every morning")],
@@ -58,6 +62,10 @@ async function main() {
     (e) => e instanceof Letta.BadRequestError && /has passed/.test(e.message),
   );
 
+  const gone = await client.agents.schedule.delete(once.id, { agent_id: agent.id });
+  assert.equal(gone.success, true);
+  // Another one is gone once it ran.
+  once = await scheduleOnce(Date.now() + 3000);
   for (let n = 0; ; n++) {
     try {
       await client.agents.schedule.retrieve(once.id, { agent_id: agent.id });
@@ -65,7 +73,7 @@ async function main() {
       assert.ok(e instanceof Letta.NotFoundError, e);
       break;
     }
-    assert.ok(n < 300, "the one-time message is still there");
+    assert.ok(n < 1500, "the one-time message is still there");
     await sleep(200);
   }
   const messages = [];

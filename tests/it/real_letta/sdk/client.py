@@ -12,7 +12,8 @@ import letta_client
 from letta_client import Letta
 
 base_url, password = sys.argv[1:]
-client = Letta(base_url=base_url, api_key=password)
+# A Letta that has little of the machine takes its time for an answer.
+client = Letta(base_url=base_url, api_key=password, timeout=300)
 agent = client.agents.create(
     name="sdk-python", model="openai-proxy/gpt-4o-mini",
     embedding="openai/text-embedding-3-small", include_base_tools=False,
@@ -36,20 +37,26 @@ for event in client.agents.messages.stream(
         assert "stub: streamed from python" in str(event.content), event
 assert {"assistant_message", "stop_reason", "usage_statistics"} <= set(kinds), kinds
 
-# Fractions of a millisecond, as time.time() has them.
-at = time.time() * 1000 + 3000
-once = client.agents.schedule.create(
-    agent.id,
-    messages=[
-        {"role": "system", "content": "Something is to be said."},
-        {"role": "user", "content": [{"type": "text", "text": "scheduled once from python"}]},
-        {"role": "user", "content": "and this too from python"},
-    ],
-    schedule={"type": "one-time", "scheduled_at": at},
-    max_steps=5,
-    include_return_message_types=["assistant_message"],
-)
-assert once.next_scheduled_at, once
+
+def schedule_once(at):
+    made = client.agents.schedule.create(
+        agent.id,
+        messages=[
+            {"role": "system", "content": "Something is to be said."},
+            {"role": "user", "content": [{"type": "text", "text": "scheduled once from python"}]},
+            {"role": "user", "content": "and this too from python"},
+        ],
+        schedule={"type": "one-time", "scheduled_at": at},
+        max_steps=5,
+        include_return_message_types=["assistant_message"],
+    )
+    assert made.next_scheduled_at, made
+    return made
+
+
+# Fractions of a millisecond, as time.time() has them. This one stays while it is looked at.
+at = time.time() * 1000 + 3_600_000
+once = schedule_once(at)
 pattern = {"type": "recurring", "cron_expression": "0 9 * * *"}
 recurring = client.agents.schedule.create(
     agent.id, messages=[{"role": "user", "content": "every morning"}], schedule=pattern,
@@ -86,8 +93,10 @@ try:
 except letta_client.AuthenticationError:
     pass
 
-# It is gone once it ran.
-deadline = time.time() + 60
+assert client.agents.schedule.delete(once.id, agent_id=agent.id).success is True
+# Another one is gone once it ran.
+once = schedule_once(time.time() * 1000 + 3000)
+deadline = time.time() + 300
 while True:
     try:
         client.agents.schedule.retrieve(once.id, agent_id=agent.id)
