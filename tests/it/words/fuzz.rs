@@ -17,7 +17,7 @@ const TABLE: &str = include_str!("phrases.txt");
 const FILLERS: &[&str] = &[
     "at", "@", "on", "the", "of", "in", "and", "&", ",", ";", "please", "this", "coming",
     "upcoming", "o'clock", "time", "once", "just", "from", "a", "an", "now", "after", "sharp",
-    "exactly", "",
+    "exactly", "during", "",
 ];
 
 /// Words of one kind: where one says again what another word says, another of its kind is refused.

@@ -325,7 +325,7 @@ FRIDAY = dict(
         # Without some days of the week.
         ("every day except sunday at 9am", "0 9 * * 1-6", "mon,tue,wed,thu,fri,sat", "09:00"),
         ("daily at 9am except sundays", "0 9 * * 1-6", "mon,tue,wed,thu,fri,sat", "09:00"),
-        ("every day but not on weekends at 9am", "0 9 * * 1-5", "mon,tue,wed,thu,fri", "09:00"),
+        ("every day but weekends at 9am", "0 9 * * 1-5", "mon,tue,wed,thu,fri", "09:00"),
         ("every weekday except wednesdays at 9am", "0 9 * * 1,2,4,5", "mon,tue,thu,fri", "09:00"),
         ("weekdays excluding monday and friday at noon", "0 12 * * 2-4", "tue,wed,thu", "12:00"),
         ("every day 1700 hours", "0 17 * * *", "all", "17:00"),
@@ -539,6 +539,7 @@ FRIDAY = dict(
         ("9am in Petersburg",),
         ("9am in San Juan",),
         ("every day except 2026-12-25 at 9am",),
+        ("every day but on sunday at 9am",),
         ("every monday except mondays at 9am",),
         ("every monday weekday at 9am",),
         # Which of them is next?

@@ -103,12 +103,9 @@ impl Reader<'_> {
 
     fn left(&mut self, said: &Said) -> Option<Vec<Weekday>> {
         // "But on Sunday" would go on with another time.
-        let is_without = self.eat_all(&["but", "not", "on"])
-            || self.eat_all(&["but", "not"])
-            || self.eat("but")
-            || self.eat_all(&["except", "for"])
+        let is_without = self.eat_all(&["except", "for"])
             || self.eat_all(&["except", "on"])
-            || self.eat_any(&["except", "excluding"]);
+            || self.eat_any(&["except", "excluding", "but"]);
         if !is_without {
             return None;
         }
