@@ -41,6 +41,7 @@ const KINDS: &[&[&str]] = &[
     &["business", "working", "workday", "monday"],
     &["january", "february", "july", "december", "dec", "jan"],
     &["five", "ten", "twenty"],
+    &["past", "to"],
     &["am", "pm"],
     &["morning", "afternoon", "evening", "night", "tonight"],
     &["mornings", "afternoons", "evenings", "nights"],
