@@ -210,6 +210,18 @@ fn number_of(day: &str) -> Option<usize> {
     at.filter(|_| singular.len() >= 2)
 }
 
+/// The days of the week of a field such as `1-5` or `0,6`.
+fn numbers_of(field: &str) -> Vec<u8> {
+    let number = |text: &str| text.parse::<u8>().ok();
+    match field
+        .split_once('-')
+        .map(|(from, to)| (number(from), number(to)))
+    {
+        Some((Some(from), Some(to))) => (from..=to).collect(),
+        _ => field.split(',').filter_map(number).collect(),
+    }
+}
+
 /// `every day at 9am`, `weekdays at 17:30`, `every mon, wed and fri at noon`.
 fn in_words(lower: &str) -> Option<String> {
     let mut words = clock::words(lower);
@@ -249,8 +261,9 @@ fn in_words(lower: &str) -> Option<String> {
     }
     let time = time?.time;
     // "Every weekday on Monday" is one or the other.
-    let is_in_range = |day: &String| day != "1-5" && "12345".contains(day.as_str());
-    let is_twice = days.iter().any(|d| d == "1-5") && days.iter().any(is_in_range);
+    let mut each: Vec<u8> = days.iter().flat_map(|field| numbers_of(field)).collect();
+    each.sort_unstable();
+    let is_twice = each.windows(2).any(|pair| pair.first() == pair.last());
     let several = days.len() > 1 && days.iter().any(|d| d == "*") || is_twice;
     if days.is_empty() || several || time.second() != 0 || time.subsec_nanosecond() != 0 {
         return None;

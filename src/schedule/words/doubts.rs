@@ -199,15 +199,25 @@ pub(super) fn vague(tokens: &[Token]) -> Option<Vec<String>> {
             let Some((_, others)) = VAGUE.iter().find(|(vague, _)| *vague == words) else {
                 continue;
             };
-            let before = text(tokens.get(..at)?);
-            let after = text(tokens.get(at + length..)?);
-            let texts = others
-                .iter()
-                .map(|other| format!("{before} {other} {after}"));
-            return Some(texts.collect());
+            return with_others(tokens, at, length, others);
         }
     }
     spoken(tokens)
+}
+
+/// The texts with each of some others in the place of so many tokens.
+fn with_others<T: std::fmt::Display>(
+    tokens: &[Token],
+    at: usize,
+    length: usize,
+    others: &[T],
+) -> Option<Vec<String>> {
+    let before = text(tokens.get(..at)?);
+    let after = text(tokens.get(at + length..)?);
+    let texts = others
+        .iter()
+        .map(|other| format!("{before} {other} {after}"));
+    Some(texts.collect())
 }
 
 /// "Half seven", which is half past six for some, and "ten to nine", which may also be the time between
@@ -230,12 +240,7 @@ fn spoken(tokens: &[Token]) -> Option<Vec<String>> {
             }
             _ => continue,
         };
-        let before = text(tokens.get(..at)?);
-        let after = text(tokens.get(at + length..)?);
-        let texts = others
-            .iter()
-            .map(|other| format!("{before} {other} {after}"));
-        return Some(texts.collect());
+        return with_others(tokens, at, length, &others);
     }
     None
 }

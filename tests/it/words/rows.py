@@ -542,6 +542,7 @@ FRIDAY = dict(
         ("every day but on sunday at 9am",),
         ("every monday except mondays at 9am",),
         ("every monday weekday at 9am",),
+        ("every weekend on saturday at 9am",),
         # Which of them is next?
         ("the Monday after next at 9am", "2026-11-30 09:00", "2026-12-07 09:00"),
         ("friday after next at 9am", "2026-12-04 09:00", "2026-12-11 09:00"),
