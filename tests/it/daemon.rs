@@ -192,14 +192,33 @@ impl Daemon {
         }
     }
 
-    /// Asks it to stop as SIGTERM does, and waits for its end.
+    /// Asks it to stop as SIGTERM does once it listens for that, and waits for its end.
     pub fn stop(mut self) -> String {
         let mut child = self.child.take().unwrap();
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
-        assert!(child.wait().unwrap().success());
+        let pid = child.id();
+        // Before that, the signal would kill it: another process, so nothing else tells.
+        while !catches_sigterm(pid) {
+            let ended = child.try_wait().unwrap();
+            assert_eq!(ended, None, "it ended by itself: {}", self.log());
+            std::thread::yield_now();
+        }
+        let killed = Command::new("kill").arg(pid.to_string()).status();
+        assert!(killed.unwrap().success());
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
         self.log()
     }
+}
+
+/// Whether a process has a handler for SIGTERM.
+fn catches_sigterm(pid: u32) -> bool {
+    const SIGTERM: u64 = 15;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))
+        .map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    caught & (1 << (SIGTERM - 1)) != 0
 }
 
 impl Drop for Daemon {
