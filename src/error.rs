@@ -77,7 +77,8 @@ impl Error {
     /// then gives that field, or is dropped if it isn't just another time.
     pub fn about(mut self, name: &'static str) -> Self {
         self.message = message![field(name), ": ", self.message];
-        let time = self.corrected_field("time").cloned();
+        let time = ["time", name].iter().find_map(|n| self.corrected_field(n));
+        let time = time.cloned();
         self.example = time.map(|time| fields([(name, time)]));
         self
     }

@@ -50,7 +50,7 @@ pub use timetable::{Passed, Timetable};
 pub(crate) use timetable::{just_after, just_before};
 pub use understood::{First, Understood, is_meant};
 pub(crate) use when::corrected_time;
-pub use when::parse_time;
+pub use when::{parse_time, parse_time_of};
 pub use zone::Zone;
 
 use jiff::Timestamp;

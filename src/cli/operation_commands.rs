@@ -8,7 +8,8 @@ use super::remind;
 use crate::operations::definition::Operation;
 use crate::operations::field::{Field, Given, Kind, Parameter};
 use crate::operations::fields::{
-    END_AT, EXCEPT, EXCEPT_FILE, ID, MAX_REPETITIONS, NAME, SKIP_VALIDATION, START_AT, TIMEZONE,
+    AGENT, END_AT, EXCEPT, EXCEPT_FILE, ID, MAX_REPETITIONS, NAME, SKIP_VALIDATION, START_AT,
+    TIMEZONE,
 };
 use crate::operations::{self, Offer, REGISTER, Values};
 
@@ -30,7 +31,7 @@ impl Invocation {
         offer: Offer,
         matches: &ArgMatches,
     ) -> std::result::Result<Option<Self>, clap::Error> {
-        if let Some((operation, values)) = read(offer, matches) {
+        if let Some((operation, values)) = read(offer, matches)? {
             return Ok(Some(Invocation::Operation(operation, values)));
         }
         match matches.subcommand() {
@@ -49,9 +50,10 @@ pub(super) fn commands(offer: Offer) -> impl Iterator<Item = Command> {
     })
 }
 
-/// The parameters of registering that `remind` has too: what it takes by position is not among them.
+/// The parameters of registering that `remind` has too: when and what are taken by position only.
 fn shared() -> impl Iterator<Item = &'static Parameter> {
     let shared = [
+        &AGENT,
         &SKIP_VALIDATION,
         &TIMEZONE,
         &NAME,
@@ -66,12 +68,19 @@ fn shared() -> impl Iterator<Item = &'static Parameter> {
 }
 
 /// The operation that was invoked, if it is one.
-fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
-    let (name, given) = matches.subcommand()?;
+fn read(
+    offer: Offer,
+    matches: &ArgMatches,
+) -> std::result::Result<Option<(&'static Operation, Values)>, clap::Error> {
+    let Some((name, given)) = matches.subcommand() else {
+        return Ok(None);
+    };
     let (operation, parameters, mut values): (_, Vec<_>, _) = match name == remind::NAME {
-        true => (&REGISTER, shared().collect(), remind::read(given)),
+        true => (&REGISTER, shared().collect(), remind::read(given)?),
         false => {
-            let operation = operations::of_command(offer, name)?;
+            let Some(operation) = operations::of_command(offer, name) else {
+                return Ok(None);
+            };
             let parameters = operation.parameters().collect();
             (operation, parameters, Values::default())
         }
@@ -95,7 +104,7 @@ fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Value
             values.set(&ID, text.as_str());
         }
     }
-    Some((operation, values))
+    Ok(Some((operation, values)))
 }
 
 fn command(operation: &'static Operation) -> Command {
@@ -199,7 +208,7 @@ mod tests {
         all.extend(words);
         let offer = operations::ALL;
         let matches = definitions(offer, false).try_get_matches_from(all)?;
-        Ok(read(offer, &matches).unwrap().1)
+        Ok(read(offer, &matches).unwrap().unwrap().1)
     }
 
     fn register(words: &[&str]) -> Values {

@@ -37,6 +37,8 @@ impl Asked {
 pub(super) struct Given<'a> {
     /// As what.
     pub asked: Asked,
+    /// The field of a request that it is in, if that is not the time of the schedule itself.
+    pub other_field: Option<&'static str>,
     /// The text.
     pub value: &'a str,
     /// The zone in which it is meant if it names none.
@@ -49,6 +51,7 @@ impl Given<'_> {
     /// The field of a request that it is in.
     pub(super) fn field(&self) -> &'static str {
         match self.asked.kind() {
+            _ if let Some(name) = self.other_field => name,
             Some(ScheduleType::Once) => "time",
             Some(ScheduleType::Cron) => "cron",
             Some(ScheduleType::Interval) => "every",

@@ -14,9 +14,11 @@ use crate::error::{Code, Error, Example, field, fields, message};
 /// Words know best what is in doubt. Otherwise `error`, which is about the form, and its correction
 /// come first: `0 9 * *` is no sentence.
 pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>) -> Error {
-    if let Some(error) = MISPLACED
-        .iter()
-        .find_map(|other| other.refused(&refusal.why, given))
+    // Only the time of a schedule has such fields beside it.
+    if given.other_field.is_none()
+        && let Some(error) = MISPLACED
+            .iter()
+            .find_map(|other| other.refused(&refusal.why, given))
     {
         return error;
     }
@@ -25,7 +27,7 @@ pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>)
         Why::IsOnce(phrase) if error.correction().is_none() => {
             is_once(phrase, &refusal.readings, given)
         }
-        Why::Ambiguous(_) => refused(refusal, given),
+        Why::Ambiguous(_) | Why::IsLength => refused(refusal, given),
         // "daily" in place of a pattern is `@daily`, and may be anything where any time will do.
         Why::NoTime | Why::NoDay | Why::Vague
             if given.asked == Asked::AsAny && !refusal.readings.is_empty() =>
@@ -174,7 +176,12 @@ fn refused(refusal: &NotUnderstood, given: Given<'_>) -> Error {
     if let Code::TimePast | Code::TimeInvalid = code {
         text.push_str(&format!("; it is now {}", zone.both(now)));
     }
-    let is_open = matches!(refusal.why, Why::Ambiguous(_));
+    let is_open = match refusal.why {
+        Why::Ambiguous(_) => true,
+        // The time of a schedule may be meant to repeat.
+        Why::IsLength => given.other_field.is_none(),
+        _ => false,
+    };
     let example = match refusal.readings.as_slice() {
         // What has passed was meant, and nothing else; and what is left open is not one thing.
         [only] if code != Code::TimePast && !is_open => {
@@ -190,6 +197,16 @@ fn repeats(phrase: &str, given: Given<'_>) -> Error {
     let Given {
         value, zone, now, ..
     } = given;
+    let it_is_now = format!("; it is now {}", zone.both(now));
+    let repeats = message![
+        shown(value.trim()),
+        " repeats: it means {phrase:?}, and ",
+        field(given.field()),
+        " is a single time"
+    ];
+    if given.other_field.is_some() {
+        return Error::new(given.code(), message![repeats, it_is_now]);
+    }
     let found = words::understand_recurrence(value, now, zone);
     let (name, instead) = match found.map(|found| (found.rule, found.zone)) {
         Ok((
@@ -201,14 +218,7 @@ fn repeats(phrase: &str, given: Given<'_>) -> Error {
         Ok((Rule::Interval { .. }, _)) => ("every", phrase.to_owned()),
         _ => ("cron", phrase.to_owned()),
     };
-    let text = message![
-        shown(value.trim()),
-        " repeats: it means {phrase:?}, and ",
-        field(given.field()),
-        " is a single time. Give it as ",
-        field(name),
-        format!("; it is now {}", zone.both(now))
-    ];
+    let text = message![repeats, ". Give it as ", field(name), it_is_now];
     Error::new(given.code(), text).example(fields([(name, instead)]))
 }
 

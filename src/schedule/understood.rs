@@ -49,6 +49,7 @@ impl Understood {
     pub fn parse(asked: Asked, value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
         let given = Given {
             asked,
+            other_field: None,
             value,
             zone,
             now,

@@ -30,8 +30,31 @@ pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> 
     read_time(text, zone, now).map(|read| read.at)
 }
 
-/// The same, with what a person should know besides.
+/// Parses a point in time that is given in a field of its own, such as where a schedule ends.
+///
+/// # Errors
+/// Those of [`parse_time`], about that field.
+pub fn parse_time_of(
+    field: &'static str,
+    text: &str,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Timestamp> {
+    let read = read(Some(field), text, zone, now);
+    read.map(|read| read.at).map_err(|e| e.about(field))
+}
+
+/// A point in time, with what a person should know besides.
 pub(super) fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Once> {
+    read(None, text, zone, now)
+}
+
+fn read(
+    other_field: Option<&'static str>,
+    text: &str,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Once> {
     if let Some(read) = in_its_form(text, zone, now) {
         return read;
     }
@@ -45,17 +68,14 @@ pub(super) fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Once>
     };
     let asked = Asked::As(ScheduleType::Once);
     let error = corrected(invalid(&wrong, zone, now), text, zone, now);
-    let value = text;
-    Err(unclear::explained(
-        error,
-        &refusal,
-        Given {
-            asked,
-            value,
-            zone,
-            now,
-        },
-    ))
+    let given = Given {
+        asked,
+        other_field,
+        value: text,
+        zone,
+        now,
+    };
+    Err(unclear::explained(error, &refusal, given))
 }
 
 /// A time in figures, if a text is one.
@@ -295,6 +315,38 @@ mod tests {
                 "{error}"
             );
             assert_eq!(error.corrected().as_deref(), corrected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_about_another_field_speaks_of_that_field_only() {
+        for (text, corrected) in [
+            (
+                "2 hours",
+                Some("--until \"2026-11-20 13:00 Europe/Berlin\""),
+            ),
+            (
+                "tomorow at 9am",
+                Some("--until \"2026-11-21 09:00 Europe/Berlin\""),
+            ),
+            ("every monday at 9am", None),
+            ("every 2 hours", None),
+            ("0 9 * * *", None),
+            ("soon", None),
+            ("", None),
+            ("friday", None),
+            ("yesterday at 9am", None),
+            ("2026-12-01", None),
+            ("monday at 9am until friday", None),
+            ("every day except 2026-12-25", None),
+        ] {
+            let error = parse_time_of("until", text, &berlin(), now()).unwrap_err();
+            let said = error.to_string();
+            assert!(said.starts_with("--until: "), "{said}");
+            for other in ["--time", "--cron", "--every", "--end-at", "--except"] {
+                assert!(!said.contains(other), "{text:?}: {said}");
+            }
+            assert_eq!(error.corrected().as_deref(), corrected, "{text:?}: {said}");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::models::{
     AgentAt, AgentId, Cancellation, Halt, Lifecycle, ManualRun, Pausing, PromptSchedule,
     Resumption, TargetName,
 };
-use crate::schedule::{Zone, parse_time, timetable_of};
+use crate::schedule::{Zone, parse_time_of, timetable_of};
 
 impl Service {
     /// Cancels a schedule.
@@ -69,7 +69,7 @@ impl Service {
         let schedule = self.find(id).await?;
         let zone = timetable_of(&schedule).map_or(self.zone.clone(), |table| table.zone);
         let now = self.now();
-        let at = parse_time(until, &zone, now).map_err(|e| e.about("until"))?;
+        let at = parse_time_of("until", until, &zone, now)?;
         if at <= now {
             return Err(Error::new(
                 Code::TimePast,

@@ -6,7 +6,7 @@ use super::views::show_local;
 use crate::error::{Code, Error, Result, field, fields, message, quoted};
 use crate::models::{Plan, ScheduleType};
 use crate::schedule::{
-    Asked, First, LeftOut, Timetable, Understood, Zone, just_before, parse_time,
+    Asked, First, LeftOut, Timetable, Understood, Zone, just_before, parse_time_of,
 };
 
 /// The requested time, as given.
@@ -77,10 +77,7 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<Planning
     let kind = understood.spec.kind();
     check_zone(asked, &understood, zone)?;
     let time = |name: &'static str, text: &Option<String>| match text {
-        Some(text) => {
-            let read = parse_time(text, zone, now).map_err(|e| e.about(name));
-            read.map(Some)
-        }
+        Some(text) => parse_time_of(name, text, zone, now).map(Some),
         None => Ok(None),
     };
     let start_at = time("start_at", &asked.start_at)?;

@@ -14,7 +14,7 @@ use crate::models::{
     ScheduleType, ScheduleUpdate, TargetName,
 };
 use crate::schedule::{
-    Asked, LeftOut, Spec, Timetable, Understood, Zone, is_meant, just_before, parse_time,
+    Asked, LeftOut, Spec, Timetable, Understood, Zone, is_meant, just_before, parse_time_of,
     remaining, timetable_of,
 };
 
@@ -336,7 +336,7 @@ fn plan_on(
     now: Timestamp,
 ) -> Result<(Plan, Timetable)> {
     let end_at = match &changes.end_at {
-        Some(text) => Some(parse_time(text, &stored.zone, now)?),
+        Some(text) => Some(parse_time_of("end_at", text, &stored.zone, now)?),
         None => schedule.end_at,
     };
     if let Some(end) = end_at.filter(|end| *end < next_run) {

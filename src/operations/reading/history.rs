@@ -7,7 +7,7 @@ use crate::models::State;
 use crate::operations::Values;
 use crate::operations::fields::*;
 use crate::schedule::{
-    Zone, corrected_interval, corrected_time, corrected_word, parse_time, read_duration,
+    Zone, corrected_interval, corrected_time, corrected_word, parse_time_of, read_duration,
 };
 use crate::service::Service;
 
@@ -43,11 +43,10 @@ pub fn point(text: &str, name: &'static str, zone: &str, now: Timestamp) -> Resu
         return Ok(now.checked_sub(back).unwrap_or(Timestamp::MIN));
     }
     let zone = Zone::parse(zone)?;
-    parse_time(text, &zone, now).map_err(|error| {
+    parse_time_of(name, text, &zone, now).map_err(|error| {
         let time = || corrected_time(text, &zone, now).map(|(_, written)| written);
         let corrected = corrected_age(text).or_else(time);
         error
-            .about(name)
             .without_example()
             .example_if(corrected.map(|corrected| fields([(name, corrected)])))
     })

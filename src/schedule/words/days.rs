@@ -15,7 +15,7 @@ const JUST_PASSED: i32 = 31;
 /// today, and holds if its time is still to come.
 pub(super) fn dates(said: &Said, today: Date) -> Result<Vec<Date>, Doubt> {
     let found = match (&said.day, &said.after) {
-        (Some(_), Some(_)) => return Err(Why::Twice("day").into()),
+        (Some(day), Some(length)) => return Err(weeks_on_day(said, day, length, today)),
         (Some(day), None) => of_day(said, day, today)?,
         (None, Some(length)) => vec![later(said, today, length)?],
         (None, None) => return Err(Why::NoDay.into()),
@@ -38,6 +38,38 @@ pub(super) fn dates(said: &Said, today: Date) -> Result<Vec<Date>, Doubt> {
         }
         _ => Ok(fits),
     }
+}
+
+/// "In two weeks on Friday": the Friday of the week two weeks from now, or two weeks after Friday?
+fn weeks_on_day(said: &Said, day: &Day, length: &Length, today: Date) -> Doubt {
+    let of_week = match day {
+        Day::Week {
+            days,
+            which: Which::Coming,
+        } if length.months == 0 && length.days % 7 == 0 => match days.as_slice() {
+            [weekday] => then_in_week(today, length.days, *weekday),
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some(of_week) = of_week else {
+        return Why::Twice("day").into();
+    };
+    let after = Day::After(*length, Box::new(day.clone()));
+    let after = Said {
+        after: None,
+        ..with(said, after)
+    };
+    let why = Why::Ambiguous("whether the weeks are counted from now or from that day");
+    Doubt::new(why, vec![on(said, of_week), after])
+}
+
+/// The day of the week, in the week so many days after a date.
+fn then_in_week(date: Date, days: i64, weekday: Weekday) -> Option<Date> {
+    let then = date.checked_add(days.days()).ok()?;
+    let from_monday = |day: Weekday| i64::from(day.to_monday_zero_offset());
+    let apart = from_monday(weekday) - from_monday(then.weekday());
+    then.checked_add(apart.days()).ok()
 }
 
 /// "Friday the 13th": the next one after `date`.

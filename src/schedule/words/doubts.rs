@@ -153,6 +153,10 @@ const VAGUE: &[(&str, &[&str])] = &[
     ),
     ("twice an hour", &["every 30 minutes"]),
     ("twice a week", &["every monday and thursday"]),
+    (
+        "every morning and evening",
+        &["every day at 09:00 and 18:00"],
+    ),
 ];
 
 /// The longest name of a vague time, in tokens.

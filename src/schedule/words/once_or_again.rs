@@ -36,15 +36,12 @@ impl Asked<'_> {
             repeat: Some(Repeat::Step(length)),
             ..Said::default()
         };
-        let readings = match self.wants {
-            Wants::Recurrence => return self.resolve(&step),
-            Wants::Time => vec![once],
-            Wants::Either => vec![once, step],
-        };
-        Err(Doubt::new(
-            Why::Ambiguous("whether it is once or again and again"),
-            readings,
-        ))
+        let why = Why::Ambiguous("whether it is once or again and again");
+        match self.wants {
+            Wants::Recurrence => self.resolve(&step),
+            Wants::Time => Err(Doubt::new(Why::IsLength, vec![once])),
+            Wants::Either => Err(Doubt::new(why, vec![once, step])),
+        }
     }
 
     /// "Monday and Thursday at 9": these two, or all of them?

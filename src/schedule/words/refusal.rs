@@ -112,6 +112,9 @@ pub enum Why {
         "it is out of range: points in time end with the year 9999, and an interval is from one second to ten years"
     )]
     TooFar,
+    /// It is a length of time, and a point in time is asked for.
+    #[error("it is a length of time, and a point in time is asked for")]
+    IsLength,
     /// It repeats, and a single point in time is asked for.
     #[error("it repeats, and a single time is asked for: {0}")]
     Repeats(String),

@@ -292,6 +292,15 @@ async fn remind_registers_in_the_order_of_a_sentence() {
     assert_eq!(made["timezone"], "Asia/Tokyo", "{made}");
     let nobody = world.run(&["remind", "in 20 minutes", "Call Ada"]);
     assert_eq!(nobody.code(), "agent_missing");
+    let flag = ["--agent-id", agent];
+    let made = world.run(&[&["remind", "in 20 minutes", "Call Ada"], &flag[..]].concat());
+    let id = made.succeeded()["id"].to_string();
+    assert_eq!(
+        world.run(&["show", &id]).json["schedule"]["agent_id"],
+        agent
+    );
+    let twice = world.run(&[&["remind", agent, "in 20 minutes", "Call Ada"], &flag[..]].concat());
+    assert_eq!((twice.status, twice.code()), (2, "usage"));
     let unclear = world.run(&["remind", agent, "friday at 5", "Call Ada"]);
     assert_eq!(unclear.code(), "time_invalid");
     assert_eq!(world.run(&["remind", "tomorrow at 9am"]).status, 2);

@@ -530,6 +530,12 @@ FRIDAY = dict(
         ("later this week",),
         ("monday this week at 9am",),
         ("this friday at 1am",),
+        ("in two weeks on friday at 9am", "2026-12-04 09:00", "2026-12-11 09:00"),
+        ("friday in a week at 9am", "2026-11-27 09:00", "2026-12-04 09:00"),
+        ("in a week on monday at 9am", "2026-11-23 09:00", "2026-11-30 09:00"),
+        ("in 10 days on friday at 9am",),
+        ("in a month on friday at 9am",),
+        ("every morning and evening", "every day at 09:00 and 18:00"),
         ("end of next week at 5pm", "2026-11-27 17:00", "2026-11-28 17:00", "2026-11-29 17:00"),
         # A summer time that is not then, and places that are none.
         ("9am Central European Summer Time", "2026-11-21 09:00 +02:00", "2026-11-21 09:00 [CET]"),
