@@ -162,8 +162,13 @@ async fn a_model_that_fails_in_the_first_step_leaves_no_prompt_behind() {
         let letta = real.client();
         for (text, kind, class) in FAILURES {
             let agent = real.new_agent().await;
-            let outgoing = prompt(&agent, otid(), text);
-            let said = refused(send(&letta, &outgoing).await.0);
+            let mut outgoing = prompt(&agent, otid(), text);
+            let mut said = refused(send(&letta, &outgoing).await.0);
+            // A server that has much to do may fail by itself now and then, whatever its model did.
+            if said.class == C::ServerError {
+                outgoing = prompt(&agent, otid(), text);
+                said = refused(send(&letta, &outgoing).await.0);
+            }
             assert_eq!(
                 (said.kind, said.class),
                 (*kind, *class),
