@@ -110,9 +110,24 @@ pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
         .any(|name| last.eq_ignore_ascii_case(name));
     let is_place =
         is_utc || last.contains('/') && last.starts_with(|c: char| c.is_ascii_alphabetic());
-    let is_pattern = matches!(rest.split_whitespace().count(), 5 | 6) || rest.starts_with('@');
-    let fits = is_place && is_pattern && Zone::parse(last).is_ok();
+    let fits = is_place && resembles_pattern(rest) && Zone::parse(last).is_ok();
     fits.then(|| (last.to_owned(), rest.trim().to_owned()))
+}
+
+/// Whether a text is a nickname, or has the fields of a pattern, right or wrong: "sat 28 nov at 9am"
+/// has as many words.
+fn resembles_pattern(text: &str) -> bool {
+    let is_sign = |c: char| c.is_ascii_digit() || "*,/-?".contains(c);
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    match fields.as_slice() {
+        [name, ..] if let Some(name) = name.strip_prefix('@') => {
+            name.starts_with(|c: char| c.is_ascii_alphabetic())
+        }
+        [minute, hour, ..] if matches!(fields.len(), 5 | 6) => {
+            text.contains('*') || [minute, hour].iter().all(|f| f.chars().all(is_sign))
+        }
+        _ => false,
+    }
 }
 
 /// `*/10` in the seconds field, with nothing else restricted.
@@ -382,6 +397,12 @@ mod tests {
                 Some(("America/New_York", "0 9 * * *")),
             ),
             ("0 9 * * * UTC", Some(("UTC", "0 9 * * *"))),
+            ("0 9 1 1 mon UTC", Some(("UTC", "0 9 1 1 mon"))),
+            ("0 9am * * mon UTC", Some(("UTC", "0 9am * * mon"))),
+            ("@daily UTC", Some(("UTC", "@daily"))),
+            ("@ 9am Europe/Paris", None),
+            ("sat 28 nov at 9am UTC", None),
+            ("28 november 2026 at 9am Europe/Paris", None),
             ("0 9 * * 1-5/2", None),
             ("0 9 * * * Mars/Olympus", None),
             ("0 9 * * *", None),

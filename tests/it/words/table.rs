@@ -4,10 +4,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use promptyoself::models::ScheduleType;
+use promptyoself::operations::reading::zone_of;
 use promptyoself::schedule::words::{
     Meaning, Rule, understand, understand_recurrence, understand_time,
 };
-use promptyoself::schedule::{LeftOut, Spec, Timetable, Zone};
+use promptyoself::schedule::{Asked, LeftOut, Spec, Timetable, Zone};
+use promptyoself::service::Wish;
 
 const TABLE: &str = include_str!("phrases.txt");
 
@@ -209,5 +211,27 @@ fn a_time_is_not_taken_for_a_repetition_and_none_for_a_time() {
     for text in ["90m", "PT1H30M", "an hour and a half"] {
         let every = understand_recurrence(text, now, &zone).unwrap();
         assert_eq!(every.phrase, "every 90 minutes", "{text}");
+    }
+}
+
+#[test]
+fn a_place_in_a_phrase_is_not_taken_for_one_beside_a_pattern() {
+    for kind in ["once", "cron", "every", "refused"] {
+        check(&rows(kind), |row| {
+            let phrase = row.columns[0];
+            let with_place = ["UTC", "GMT", "Europe/Paris"].map(|p| format!("{phrase} {p}"));
+            let taken = [&[phrase.to_owned()], &with_place[..]]
+                .concat()
+                .into_iter()
+                // Patterns, which may have a zone beside them.
+                .filter(|text| !text.contains('*') && !text.starts_with("@every "))
+                .find(|text| {
+                    let asked = Asked::AsAny;
+                    let value = text.clone();
+                    // A zone beside a pattern would be another one.
+                    zone_of(&mut Wish { asked, value }, Some("Asia/Tokyo")).is_err()
+                });
+            taken.map(|text| format!("{text:?} is divided"))
+        });
     }
 }
