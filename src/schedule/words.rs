@@ -236,7 +236,7 @@ impl<'a> Asked<'a> {
             });
         };
         let why = match &refused.why {
-            Why::IsOnce(_) => Why::Ambiguous("whether it is once or every week"),
+            Why::IsOnce(_) => Why::Ambiguous("whether it is once or again and again"),
             why => why.clone(),
         };
         let readings: Vec<String> = match depth {

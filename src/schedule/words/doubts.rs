@@ -95,6 +95,8 @@ const VAGUE: &[(&str, &[&str])] = &[
     ("M", &["minutes", "months"]),
     ("same time tomorrow", &["in 1 day"]),
     ("this time tomorrow", &["in 1 day"]),
+    ("same time next week", &["in 1 week"]),
+    ("this time next week", &["in 1 week"]),
     ("every second", &["every 1 second"]),
     ("weekday", &["weekdays"]),
     ("weekend", &["weekends"]),

@@ -32,7 +32,18 @@ pub(super) fn days(said: &Said) -> Result<Days, Doubt> {
     let in_months = || said.months.clone();
     match (&said.day, said.repeat) {
         (None, Some(Repeat::Daily)) => Ok(Days::All(in_months())),
-        (None, _) => Err(Why::NoDay.into()),
+        (None, repeat) => {
+            // "Every noon".
+            let daily = Said {
+                repeat: Some(Repeat::Daily),
+                ..said.clone()
+            };
+            let is_daily = repeat == Some(Repeat::Each) && !said.clocks.is_empty();
+            Err(Doubt::new(
+                Why::NoDay,
+                is_daily.then_some(daily).into_iter().collect(),
+            ))
+        }
         (Some(Day::Week { days, which }), repeat) => {
             let fits = matches!(
                 (repeat, which),
