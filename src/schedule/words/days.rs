@@ -40,36 +40,28 @@ pub(super) fn dates(said: &Said, today: Date) -> Result<Vec<Date>, Doubt> {
     }
 }
 
-/// "In two weeks on Friday": the Friday of the week two weeks from now, or two weeks after Friday?
+/// "In two weeks on Friday": that of the week two weeks from now, or two weeks after Friday?
 fn weeks_on_day(said: &Said, day: &Day, length: &Length, today: Date) -> Doubt {
-    let of_week = match day {
+    let weekday = match day {
         Day::Week {
             days,
             which: Which::Coming,
         } if length.months == 0 && length.days % 7 == 0 => match days.as_slice() {
-            [weekday] => then_in_week(today, length.days, *weekday),
-            _ => None,
+            [weekday] => *weekday,
+            _ => return Why::Twice("day").into(),
         },
-        _ => None,
+        _ => return Why::Twice("day").into(),
     };
-    let Some(of_week) = of_week else {
-        return Why::Twice("day").into();
+    let mut readings = match in_week(said, weekday, today, length.days / 7) {
+        Ok(dates) => dates.into_iter().map(|date| on(said, date)).collect(),
+        Err(doubt) => doubt.readings,
     };
-    let after = Day::After(*length, Box::new(day.clone()));
-    let after = Said {
+    readings.push(Said {
         after: None,
-        ..with(said, after)
-    };
+        ..with(said, Day::After(*length, Box::new(day.clone())))
+    });
     let why = Why::Ambiguous("whether the weeks are counted from now or from that day");
-    Doubt::new(why, vec![on(said, of_week), after])
-}
-
-/// The day of the week, in the week so many days after a date.
-fn then_in_week(date: Date, days: i64, weekday: Weekday) -> Option<Date> {
-    let then = date.checked_add(days.days()).ok()?;
-    let from_monday = |day: Weekday| i64::from(day.to_monday_zero_offset());
-    let apart = from_monday(weekday) - from_monday(then.weekday());
-    then.checked_add(apart.days()).ok()
+    Doubt::new(why, readings)
 }
 
 /// "Friday the 13th": the next one after `date`.
@@ -236,7 +228,10 @@ fn of_week(said: &Said, day: Weekday, which: Which, today: Date) -> Result<Vec<D
 
 /// The day of the week that is so many weeks after this one.
 fn in_week(said: &Said, day: Weekday, today: Date, ahead: i64) -> Result<Vec<Date>, Doubt> {
-    let later = |date: Date, days: i64| date.checked_add(days.days()).map_err(too_far);
+    let later = |date: Date, days: i64| {
+        let days = jiff::Span::new().try_days(days).map_err(too_far)?;
+        date.checked_add(days).map_err(too_far)
+    };
     let since_monday = i64::from(today.weekday().since(Weekday::Monday));
     let date = later(
         today,
