@@ -517,6 +517,7 @@ FRIDAY = dict(
         ("every 2 weeks on friday at 17:00", "2w", "2026-11-20 17:00"),
         ("every other day in the evening", "2d", "2026-11-20 18:00"),
         ("every 2 hours starting at 3pm", "2h", "2026-11-20 15:00"),
+        ("every 2 hours from 2060-01-31 09:00", "2h", "2060-01-31 09:00"),
         ("every 2 hours from tomorrow at 9am", "2h", "2026-11-21 09:00"),
         ("every 90 minutes starting in 10 minutes", "90m", "2026-11-20 11:10"),
         ("every 2 days from 2026-12-01 08:00", "2d", "2026-12-01 08:00"),

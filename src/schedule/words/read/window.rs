@@ -12,6 +12,10 @@ impl Reader<'_> {
             if !is_between {
                 r.eat("from");
             }
+            // `2060` in `2060-01-31` is no time of day.
+            if r.peek().len() == 4 && [1, 3].iter().all(|at| r.peek_at(*at) == "-") {
+                return Ok(None);
+            }
             let Some(from) = r.end_of_window()? else {
                 return Ok(None);
             };
