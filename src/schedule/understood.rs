@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::asked::{Asked, Given};
+use super::corrections::cron::begins_in_signs;
 use super::corrections::recurrence_rule::is_recurrence_rule;
 use super::cron::joined;
 use super::interval::{Step, is_capital_m};
@@ -174,15 +175,10 @@ fn any(given: Given<'_>) -> Result<Understood> {
 
 /// Whether a text has the signs and about as many fields as a pattern, or a nickname.
 fn looks_like_pattern(value: &str) -> bool {
-    let is_sign = |c: char| c.is_ascii_digit() || "*,/-?#LWH".contains(c);
     let fields: Vec<&str> = value.split_whitespace().collect();
     match fields.as_slice() {
         [name] => name.starts_with('@'),
-        [first, second, ..] => {
-            (4..=7).contains(&fields.len())
-                && [first, second].iter().all(|f| f.chars().all(is_sign))
-        }
-        [] => false,
+        _ => (4..=7).contains(&fields.len()) && begins_in_signs(&fields),
     }
 }
 

@@ -117,17 +117,20 @@ pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
 /// Whether a text is a nickname, or has the fields of a pattern, right or wrong: "sat 28 nov at 9am"
 /// has as many words.
 fn resembles_pattern(text: &str) -> bool {
-    let is_sign = |c: char| c.is_ascii_digit() || "*,/-?".contains(c);
     let fields: Vec<&str> = text.split_whitespace().collect();
     match fields.as_slice() {
         [name, ..] if let Some(name) = name.strip_prefix('@') => {
             name.starts_with(|c: char| c.is_ascii_alphabetic())
         }
-        [minute, hour, ..] if matches!(fields.len(), 5 | 6) => {
-            text.contains('*') || [minute, hour].iter().all(|f| f.chars().all(is_sign))
-        }
+        [_, _, _, _, _] | [_, _, _, _, _, _] => text.contains('*') || begins_in_signs(&fields),
         _ => false,
     }
+}
+
+/// Whether the first two of some fields are in the signs of a pattern, as minutes and hours are.
+pub(in crate::schedule) fn begins_in_signs(fields: &[&str]) -> bool {
+    let is_sign = |c: char| c.is_ascii_digit() || "*,/-?#LWH".contains(c);
+    fields.iter().take(2).all(|f| f.chars().all(is_sign))
 }
 
 /// `*/10` in the seconds field, with nothing else restricted.

@@ -243,7 +243,10 @@ fn plain(word: &str) -> String {
 fn others_like(word: &str) -> Vec<&'static str> {
     let is_figure = |c: char| c.is_ascii_digit();
     let begins = word.starts_with(is_figure);
-    let is_clock = begins && (word.contains(':') || word.ends_with(['m', 'h']));
+    // `1500`, but not `2027`.
+    let is_military =
+        word.len() == 4 && word.starts_with(['0', '1']) && word.chars().all(is_figure);
+    let is_clock = begins && (is_military || word.contains(':') || word.ends_with(['m', 'h']));
     let is_offset = word.starts_with(['+', '-']) && word.ends_with(is_figure);
     let is_minute = word.starts_with(':');
     let is_place = word.contains('/') && !begins;

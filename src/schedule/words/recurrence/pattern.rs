@@ -32,18 +32,15 @@ pub(super) fn days(said: &Said) -> Result<Days, Doubt> {
     let in_months = || said.months.clone();
     match (&said.day, said.repeat) {
         (None, Some(Repeat::Daily)) => Ok(Days::All(in_months())),
-        (None, repeat) => {
-            // "Every noon".
+        // "Every noon".
+        (None, Some(Repeat::Each)) if !said.clocks.is_empty() => {
             let daily = Said {
                 repeat: Some(Repeat::Daily),
                 ..said.clone()
             };
-            let is_daily = repeat == Some(Repeat::Each) && !said.clocks.is_empty();
-            Err(Doubt::new(
-                Why::NoDay,
-                is_daily.then_some(daily).into_iter().collect(),
-            ))
+            Err(Doubt::new(Why::NoDay, vec![daily]))
         }
+        (None, _) => Err(Why::NoDay.into()),
         (Some(Day::Week { days, which }), repeat) => {
             let fits = matches!(
                 (repeat, which),
